@@ -1,0 +1,46 @@
+/**
+ * Settings that the contract names and this release does not build yet. Using one is refused: a privacy rule or a filter that is accepted
+ * and ignored publishes what must not be published. A row leaves this table when its feature arrives.
+ */
+import type { Complaint } from './complaints.ts'
+import { placesAt } from './settings-tree.ts'
+
+interface Row {
+  /** As `placesAt` reads it. */
+  readonly at: string
+  readonly uses: (value: unknown) => boolean
+  readonly instead: string
+}
+
+const anything = () => true
+const filled = (value: unknown) => !Array.isArray(value) || value.length > 0
+const oneOf =
+  (...names: string[]) =>
+  (value: unknown) =>
+    typeof value === 'string' && names.includes(value)
+
+const ROWS: readonly Row[] = [
+  { at: 'accounts.1', uses: anything, instead: 'run one process for each account, each with a name of its own' },
+  { at: 'api.style', uses: oneOf('get-query', 'get-body'), instead: 'use auto or post-form' },
+  { at: 'api.filters.bridge', uses: filled, instead: 'leave it out: the whole account is read' },
+  { at: 'api.filters.status', uses: filled, instead: 'leave it out: the whole account is read' },
+  { at: 'records.updates', uses: oneOf('suppress'), instead: 'use publish' },
+  { at: 'records.onRulesChange', uses: oneOf('publish'), instead: 'use adopt' },
+  { at: 'records.privacy.*', uses: oneOf('mask', 'hmac', 'drop'), instead: 'use plain, and protect the topic itself' },
+  { at: 'records.hmacKey', uses: anything, instead: 'leave it out' },
+  { at: 'kafka.sasl.mechanism', uses: oneOf('oauthbearer'), instead: 'use scram-sha-512' },
+  ...['socket', 'host', 'port', 'token'].map(name => ({ at: `control.${name}`, uses: anything, instead: 'leave it out' })),
+]
+
+/** A complaint for each use of a setting that is not built yet. */
+export function notBuiltYet(settings: unknown): Complaint[] {
+  return ROWS.flatMap(({ at, uses, instead }) =>
+    placesAt(settings, at)
+      .filter(({ value }) => uses(value))
+      .map(({ path }) => ({
+        path,
+        rule: `not built yet; ${instead}`,
+        shown: uses === anything ? ('kind' as const) : ('value' as const),
+      })),
+  )
+}

@@ -1,0 +1,104 @@
+/**
+ * When is a read complete? The API offers no cursor and no stated order, and rows move while pages are read. So a read is believed only
+ * when the numbers agree, or when a second read shows the same set. Rows are published either way; only coverage waits for the proof.
+ *
+ *   proved:  raw rows = total on first and last page, no row twice, page 1 unchanged when asked again
+ *            or only grown: every row the first page counted was met, none conflicts
+ *            or the same set of rows and contents as the read before
+ */
+import type { BadSighting, Sighting } from './sift.ts'
+
+export type Doubt = 'total_mismatch' | 'moved' | 'conflicting_rows' | 'no_total'
+
+export interface PageFacts {
+  readonly number: number
+  readonly total: number | null
+  readonly recheck: boolean
+  /** As many as the API sent, before anything was dropped. */
+  readonly rawRows: number
+  readonly calls: readonly Sighting[]
+  readonly bad: readonly BadSighting[]
+}
+
+/** Collects one read of one window. Bounded by the rows of the window. */
+export class ReadProof {
+  rawRows = 0
+  /** 53 bits of the id → 52 bits of the content; two ids meeting here would only cost a second read. */
+  private readonly contents = new Map<number, number>()
+  private firstTotal: number | null = null
+  private lastTotal: number | null = null
+  /** A total fell from one page to the next: a row left while others may have come. */
+  private fell = false
+  private pages = 0
+  private repeated = 0
+  private conflicts = 0
+  private firstPage = ''
+  private recheckedPage: string | null = null
+  /** Order-independent sum over (id, content): equal sums and sizes mean equal sets. */
+  private sumLow = 0
+  private sumHigh = 0
+
+  note(page: PageFacts): void {
+    const sightings = [...page.calls, ...page.bad]
+    if (page.recheck) {
+      this.recheckedPage = pageText(sightings)
+      return
+    }
+    if (this.pages === 0) {
+      this.firstTotal = page.total
+      this.firstPage = pageText(sightings)
+    }
+    if (page.total !== null && this.lastTotal !== null && page.total < this.lastTotal) this.fell = true
+    this.lastTotal = page.total
+    this.pages += 1
+    this.rawRows += page.rawRows
+    for (const { print } of sightings) {
+      const id = (print[0] ?? 0) * 0x200000 + ((print[1] ?? 0) & 0x1fffff)
+      const content = (print[4] ?? 0) * 0x100000 + ((print[5] ?? 0) & 0xfffff)
+      const known = this.contents.get(id)
+      if (known === undefined) {
+        this.contents.set(id, content)
+        this.sumLow = (this.sumLow + ((print[0] ?? 0) ^ (print[4] ?? 0))) >>> 0
+        this.sumHigh = (this.sumHigh + ((print[1] ?? 0) ^ (print[5] ?? 0))) >>> 0
+      } else {
+        this.repeated += 1
+        if (known !== content) this.conflicts += 1
+      }
+    }
+  }
+
+  /** Whether the pages moved under the reader: a row on two pages, or page 1 changed. */
+  get drifted(): boolean {
+    return this.repeated > 0 || (this.recheckedPage !== null && this.recheckedPage !== this.firstPage)
+  }
+
+  /** `null` when the read is proved, alone or by the read before it; else what is in doubt. */
+  doubt(before: ReadProof | null): Doubt | null {
+    const alone = this.doubtAlone()
+    return alone !== null && before !== null && this.sameSet(before) ? null : alone
+  }
+
+  private doubtAlone(): Doubt | null {
+    const { firstTotal, lastTotal } = this
+    if (firstTotal === null || lastTotal === null) return 'no_total'
+    if (this.conflicts > 0) return 'conflicting_rows'
+    if (this.fell) return 'total_mismatch'
+    const grown = lastTotal > firstTotal
+    if (grown) return this.contents.size >= firstTotal && this.rawRows >= lastTotal ? null : 'total_mismatch'
+    if (firstTotal !== lastTotal || this.rawRows !== firstTotal) return 'total_mismatch'
+    return this.drifted ? 'moved' : null
+  }
+
+  private sameSet(other: ReadProof): boolean {
+    return (
+      this.conflicts === 0 &&
+      this.contents.size === other.contents.size &&
+      this.sumLow === other.sumLow &&
+      this.sumHigh === other.sumHigh
+    )
+  }
+}
+
+function pageText(sightings: readonly { readonly print: Uint32Array }[]): string {
+  return sightings.map(({ print }) => print.join('.')).join('\n')
+}
