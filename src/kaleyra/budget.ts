@@ -1,0 +1,127 @@
+/**
+ * The account's request budget: one limiter per API key, in front of every request. A token bucket (GCRA) on the monotonic clock that
+ * starts empty, so that a restart earns nothing; a hold that the API asked for (Retry-After); and a rate that halves on 429 and comes
+ * back slowly. Requests go out one at a time, those that finish a read before those that begin one.
+ *
+ *   earliest next request = max(theoretical arrival - (burst - 1) intervals, hold)
+ */
+import PQueue from 'p-queue'
+import { ConnectorError } from '../errors.ts'
+import type { Clock } from '../ports.ts'
+
+export interface BudgetOptions {
+  /** Requests per second, above 0. */
+  readonly requestsPerSecond: number
+  /** How many requests may go out together after a pause, a whole number from 1. */
+  readonly burst: number
+}
+
+/** What a granted request tells its budget. */
+export interface Permit {
+  /** How long the API's own wish (Retry-After) kept this request waiting, in milliseconds; pacing not counted. */
+  readonly heldMs: number
+  /** To be called when the request leaves: a slow connection must not move two requests closer together than the rate allows. */
+  sent(): void
+}
+
+export interface Budget {
+  /**
+   * Runs `task` when its turn has come. Higher `priority` first, one at a time. Over any interval of L seconds at most
+   * `requestsPerSecond` x L + `burst` requests start. Rejects with `STOPPED` when `signal` aborts while it waits.
+   */
+  run<T>(priority: number, signal: AbortSignal, task: (permit: Permit) => Promise<T>): Promise<T>
+  /** The API answered 429: half the rate from now on, at least 1/64 of what was configured. */
+  slower(): void
+  /** A good answer: after 20 of them the rate gains a tenth of what was configured, up to all of it. */
+  good(): void
+  /** Nothing is sent before this instant, epoch milliseconds. Never shortens a hold; a wall clock that jumps does not either. */
+  holdUntil(instantMs: number): void
+  /** The latest hold, epoch milliseconds; 0 when there was none. */
+  notBeforeMs(): number
+  /** The share of the configured rate that was used lately (about a minute), 0 to 1. */
+  usedRatio(): number
+}
+
+const SLOWEST = 1 / 64
+const RECOVERY_STEP = 0.1
+const ANSWERS_PER_STEP = 20
+/** Timers overflow beyond 24.8 days and would fire at once, so long holds are slept in pieces. */
+const LONGEST_SLEEP_MS = 3_600_000
+const USE_MEMORY_MS = 60_000
+
+export function createBudget(options: BudgetOptions, clock: Clock): Budget {
+  const { requestsPerSecond, burst } = options
+  if (!(requestsPerSecond > 0) || !Number.isFinite(requestsPerSecond) || !Number.isInteger(burst) || burst < 1) {
+    throw new ConnectorError('SETTINGS_INVALID', 'requestsPerSecond must be above 0 and burst a whole number from 1')
+  }
+  const queue = new PQueue({ concurrency: 1 })
+  let share = 1
+  let goodAnswers = 0
+  const intervalMs = () => 1_000 / (requestsPerSecond * share)
+  /** GCRA's theoretical arrival time; a whole burst ahead of now is an empty bucket. */
+  let arrivalMs = clock.monotonic() + burst * intervalMs()
+  let holdMs = Number.NEGATIVE_INFINITY
+  let notBeforeMs = 0
+  let used = 0
+  let usedAtMs = clock.monotonic()
+
+  function noteUse(nowMs: number, requests: number): void {
+    used = used * Math.exp(-(nowMs - usedAtMs) / USE_MEMORY_MS) + requests
+    usedAtMs = nowMs
+  }
+
+  async function take(signal: AbortSignal): Promise<Permit> {
+    const pacedMs = () => arrivalMs - (burst - 1) * intervalMs()
+    const heldMs = Math.max(0, holdMs - Math.max(clock.monotonic(), pacedMs()))
+    for (;;) {
+      if (signal.aborted) throw stopped()
+      const waitMs = Math.max(pacedMs(), holdMs) - clock.monotonic()
+      if (waitMs <= 0) break
+      await clock.sleep(Math.min(waitMs, LONGEST_SLEEP_MS), signal)
+    }
+    const before = arrivalMs
+    const book = () => {
+      arrivalMs = Math.max(before, clock.monotonic()) + intervalMs()
+    }
+    book()
+    noteUse(clock.monotonic(), 1)
+    return { heldMs, sent: book }
+  }
+
+  return {
+    async run(priority, signal, task) {
+      try {
+        return await queue.add(async () => task(await take(signal)), { priority, signal })
+      } catch (error) {
+        if (signal.aborted && !(error instanceof ConnectorError)) throw stopped()
+        throw error
+      }
+    },
+    slower() {
+      const beforeMs = intervalMs()
+      share = Math.max(SLOWEST, share / 2)
+      arrivalMs += intervalMs() - beforeMs
+      goodAnswers = 0
+    },
+    good() {
+      goodAnswers += 1
+      if (share === 1 || goodAnswers < ANSWERS_PER_STEP) return
+      share = Math.min(1, share + RECOVERY_STEP)
+      goodAnswers = 0
+    },
+    holdUntil(instantMs) {
+      if (!Number.isFinite(instantMs) || instantMs <= 0) return
+      notBeforeMs = Math.max(notBeforeMs, instantMs)
+      holdMs = Math.max(holdMs, clock.monotonic() + instantMs - clock.now())
+    },
+    notBeforeMs: () => notBeforeMs,
+    usedRatio() {
+      noteUse(clock.monotonic(), 0)
+      return Math.min(1, used / ((requestsPerSecond * USE_MEMORY_MS) / 1_000))
+    },
+  }
+}
+
+function stopped(): ConnectorError {
+  return new ConnectorError('STOPPED', 'stopped while waiting for the request budget')
+}

@@ -1,0 +1,189 @@
+/**
+ * From a row of the API to a call log: aliases, numbers as text, exact money, instants, coarse disposition and direction. A row is never
+ * guessed at: what cannot be read exactly stays null and its text is kept; a row without an id, or with times nobody can place, is bad.
+ * No value of any field makes it throw. Runs once per row, so a row costs one call log and its `extra`, nothing else.
+ */
+import type { BadRow, BadRowReason, CallLog, Row } from '../model/call-log.ts'
+import type { Happening } from '../ports.ts'
+import { bare, createAliasLookup, SLOT } from './aliases.ts'
+import { readMoney, readSeconds } from './amounts.ts'
+import { Draft } from './draft.ts'
+import { createInstantReader, NAIVE, NOT_GIVEN } from './instants.ts'
+import { boundedJson } from './json-text.ts'
+import { hasRecording, recordingRef } from './recording.ts'
+import { createDirectionReader, createDispositionReader } from './statuses.ts'
+
+export interface NormaliserOptions {
+  /** IANA name for times without an offset. */
+  readonly timeZone: string | undefined
+  /** Of recording_ref, location, operator, notes, custom. */
+  readonly optIn: readonly string[]
+  /** Told of unknown statuses, fields and times, at most once a page each. */
+  readonly note: (happening: Happening) => void
+}
+
+/** Raised whenever the same row would give another call log; part of the rules fingerprint, so that seen calls are re-based, not re-published. */
+export const NORMALISER_VERSION = 1
+
+/** A dead letter's row, in bytes; a row of more characters becomes one. */
+export const MAX_ROW_BYTES = 262_144
+/** A call id is a Kafka key; the longest seen has 38 characters. */
+const LONGEST_ID = 1_024
+
+/** A normaliser with its own memory of spellings, for all pages of one account. Throws `SETTINGS_INVALID` for an unknown time zone. */
+export function createNormaliser({ timeZone, optIn, note }: NormaliserOptions): (rows: readonly unknown[]) => Row[] {
+  const draft = new Draft(createAliasLookup())
+  const instantOf = createInstantReader(timeZone)
+  const dispositionOf = createDispositionReader()
+  const directionOf = createDirectionReader()
+  const wants = {
+    recording: optIn.includes('recording_ref'),
+    location: optIn.includes('location'),
+    operator: optIn.includes('operator'),
+  }
+  const wantsCustom = optIn.includes('custom')
+  const wantsNotes = optIn.includes('notes')
+  const unknown = { status: 0, field: 0, time: 0 }
+
+  /** Half a surrogate pair would become bytes that strict decoders refuse, so texts are made well-formed. */
+  function text(slot: number): string | null {
+    const given = draft.value(slot)
+    if (given === undefined) return null
+    if (typeof given === 'string') return given.toWellFormed()
+    return typeof given === 'object' || isInexact(given) ? draft.keepUnread(draft.key(slot), given) : String(given)
+  }
+
+  /** For free text, which may be nested. */
+  function freeText(slot: number): string | null {
+    const given = draft.value(slot)
+    if (given === undefined) return null
+    return (typeof given === 'object' ? given.json : String(given)).toWellFormed()
+  }
+
+  function seconds(slot: number): number | null {
+    const given = draft.value(slot)
+    return given === undefined ? null : (readSeconds(given) ?? draft.keepUnread(draft.key(slot), given))
+  }
+
+  function money(): bigint | null {
+    const given = draft.value(SLOT.cost)
+    return given === undefined ? null : (readMoney(given) ?? draft.keepUnread(draft.key(SLOT.cost), given))
+  }
+
+  /** An instant, or null with the text kept under `rawKey`; `NAIVE` when nobody can place it. */
+  function instant(slot: number, rawKey: string | null): number | null {
+    const given = draft.value(slot)
+    if (given === undefined) return null
+    const instantMs = instantOf(given)
+    if (Number.isFinite(instantMs)) return instantMs
+    if (instantMs === NAIVE) return NAIVE
+    if (instantMs === NOT_GIVEN) return null
+    unknown.time += 1
+    if (rawKey !== null) draft.keep(rawKey, given)
+    return null
+  }
+
+  function direction(service: string | null): string {
+    const given = text(SLOT.direction)
+    const said = given === null ? 'UNKNOWN' : directionOf(given)
+    if (given !== null && said === 'UNKNOWN') draft.keepUnread(draft.key(SLOT.direction), given)
+    return said === 'UNKNOWN' && service !== null ? directionOf(service) : said
+  }
+
+  function costUnit(cost: bigint | null): string | null {
+    const unit = text(SLOT.cost_unit)
+    if (unit !== null || cost === null) return unit
+    const key = bare(draft.key(SLOT.cost))
+    return key === 'credits' || key === 'credit' ? 'credits' : null
+  }
+
+  function normalise(raw: unknown): Row {
+    if (!isObject(raw)) return bad(raw, 'not_an_object', 'The row is no JSON object; report it to the vendor.', '', null)
+    draft.load(raw)
+    const id = draft.value(SLOT.call_id)
+    const callId = idOf(id)
+    if (callId === null) return bad(raw, 'no_call_id', NO_ID, id === undefined ? '' : draft.key(SLOT.call_id), null)
+    if (draft.chars > MAX_ROW_BYTES) return bad(raw, 'too_large', 'The row has more than 262144 characters.', '', callId)
+    if (!callId.isWellFormed())
+      return bad(raw, 'unencodable', 'The call id is no valid Unicode text.', draft.key(SLOT.call_id), callId)
+
+    const start = instant(SLOT.start_time, null)
+    const answer = instant(SLOT.answer_time, 'answer_time_raw')
+    const end = instant(SLOT.end_time, 'end_time_raw')
+    if (start === NAIVE || answer === NAIVE || end === NAIVE) {
+      const slot = start === NAIVE ? SLOT.start_time : answer === NAIVE ? SLOT.answer_time : SLOT.end_time
+      return bad(raw, 'naive_time', 'The time has no offset; set timeZone for this account.', draft.key(slot), callId)
+    }
+    const service = text(SLOT.service)
+    const status = text(SLOT.status)
+    const disposition = status === null ? 'UNKNOWN' : dispositionOf(status)
+    if (status !== null && disposition === 'UNKNOWN') unknown.status += 1
+    const cost = money()
+    const recording = draft.value(SLOT.recording)
+
+    const call: CallLog = {
+      call_id: callId,
+      unique_id: text(SLOT.unique_id),
+      parent_call_id: text(SLOT.parent_call_id),
+      service,
+      direction: direction(service),
+      from_number: text(SLOT.from_number),
+      to_number: text(SLOT.to_number),
+      bridge_number: text(SLOT.bridge_number),
+      start_time: start,
+      start_time_raw: freeText(SLOT.start_time),
+      answer_time: answer,
+      end_time: end,
+      duration_seconds: seconds(SLOT.duration_seconds),
+      billed_seconds: seconds(SLOT.billed_seconds),
+      status,
+      disposition,
+      hangup_cause: text(SLOT.hangup_cause),
+      hangup_by: text(SLOT.hangup_by),
+      cost,
+      cost_unit: costUnit(cost),
+      location: wants.location ? freeText(SLOT.location) : null,
+      operator: wants.operator ? freeText(SLOT.operator) : null,
+      has_recording: recording === undefined ? null : hasRecording(recording),
+      recording_ref:
+        wants.recording && recording !== undefined && hasRecording(recording)
+          ? (recordingRef(recording)?.toWellFormed() ?? null)
+          : null,
+      custom: wantsCustom ? freeText(SLOT.custom) : null,
+      notes: wantsNotes ? freeText(SLOT.notes) : null,
+      extra: draft.extra,
+    }
+    unknown.field += draft.unknowns
+    return { call }
+  }
+
+  return rows => {
+    const normalised = rows.map(normalise)
+    for (const kind of ['status', 'field', 'time'] as const) {
+      if (unknown[kind] > 0) note({ kind: 'unknown.value', of: kind, count: unknown[kind] })
+      unknown[kind] = 0
+    }
+    return normalised
+  }
+}
+
+const NO_ID = 'The row has no readable call id (text, or a whole number below 2^53), so it has no key; report it to the vendor.'
+
+function idOf(given: unknown): string | null {
+  if (typeof given === 'number') return Number.isSafeInteger(given) ? String(given) : null
+  return typeof given === 'string' && given.length <= LONGEST_ID ? given : null
+}
+
+/** A number that has lost digits, or is none. */
+function isInexact(given: number | boolean): boolean {
+  return typeof given === 'number' && (!Number.isFinite(given) || (Number.isInteger(given) && !Number.isSafeInteger(given)))
+}
+
+function bad(raw: unknown, reason: BadRowReason, detail: string, path: string, callId: string | null): Row {
+  const row: BadRow = { reason, detail, path, json: boundedJson(raw, MAX_ROW_BYTES), callId }
+  return { bad: row }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,160 @@
+/**
+ * Reading one window page by page from an API that documents neither `page` nor `offset` properly. Each way of paging must prove itself on
+ * the first window that needs a second page, and what was found out stays with the account:
+ *
+ *   unproved ──page 2 brings rows that page 1 had not──▶ page
+ *      └─ it repeats page 1 ──offset brings new rows──▶ offset
+ *                 └─ it repeats page 1, too ──▶ none: the page is marked `unpaged` and the reader must ask for smaller windows
+ *
+ * Fullness is judged on raw rows. `total` is a claim: one that only ever equals the page's own rows may be the page's own count, so until
+ * a larger one was seen a full page is confirmed by asking for the next. The echoed `limit` is a claim, too: a bound that the API keeps to
+ * itself makes a full page look short, so only a page smaller than one seen before is short (or smaller than the documented 25).
+ */
+import { ConnectorError } from '../errors.ts'
+import type { Row } from '../model/call-log.ts'
+import { instantText, SECOND_MS, type Window } from '../model/window.ts'
+import type { Page } from '../ports.ts'
+import type { Ask, Send } from './retry.ts'
+
+/** What is known about an account's paging; changes as windows are read, never back to `unproved`. */
+export interface Paging {
+  mode: 'unproved' | 'page' | 'offset' | 'none'
+  /** `proven`: once seen larger than the page it came with. `own_count`: seen to count only its own page. */
+  total: 'unproven' | 'proven' | 'own_count'
+  /** Rows of the largest page so far: this many the API does give at once. */
+  largestPage: number
+}
+
+export function unprovedPaging(): Paging {
+  return { mode: 'unproved', total: 'unproven', largestPage: 0 }
+}
+
+export interface PagesDeps {
+  readonly send: Send
+  readonly normalise: (rows: readonly unknown[]) => Row[]
+  readonly paging: Paging
+  /** Rows asked for per page. */
+  readonly pageSize: number
+  /** Form fields sent with every request. */
+  readonly filters: Readonly<Record<string, string>>
+}
+
+/** An API that still sends new rows after this many pages never ends. */
+const MOST_PAGES = 10_000
+/** The documented page size when `limit` is not heard. */
+const DEFAULT_LIMIT = 25
+
+const FIRST_READ = 0
+const WITHIN_READ = 1
+
+interface Fetched {
+  readonly rows: readonly Row[]
+  /** As claimed. */
+  readonly total: number | null
+  /** As many rows as this page could hold, or more: there may be another. */
+  readonly isFull: boolean
+}
+
+/** Pages of `window` in order; see `Source.read`. Throws what `send` throws, and `API_MALFORMED` when the pages never end. */
+export async function* readPages(window: Window, deps: PagesDeps, signal: AbortSignal): AsyncGenerator<Page, void, undefined> {
+  const { paging, pageSize } = deps
+  const bounds = { start_time: instantText(window.fromMs - SECOND_MS), end_time: instantText(window.untilMs + SECOND_MS) }
+  const known = new Set<string>()
+  let rawRows = 0
+
+  async function fetch(cursor: Readonly<Record<string, string>>, priority: number): Promise<Fetched> {
+    const fields = { ...deps.filters, limit: String(pageSize), ...bounds, ...cursor }
+    const answer = await deps.send({ fields, limit: pageSize, priority } satisfies Ask, signal)
+    const limit = Math.min(pageSize, answer.limit ?? pageSize, Math.max(DEFAULT_LIMIT, paging.largestPage))
+    const isFull = answer.rows.length > 0 && answer.rows.length >= limit
+    if (answer.total !== null && answer.total > answer.rows.length) paging.total = 'proven'
+    return { rows: deps.normalise(answer.rows), total: answer.total, isFull }
+  }
+  const firstCursor = (): Record<string, string> => (paging.mode === 'offset' ? {} : { page: '1' })
+  const byPage = (number: number) => fetch({ page: String(number) }, WITHIN_READ)
+  const byOffset = () => fetch({ offset: String(rawRows) }, WITHIN_READ)
+  const usableTotal = (number: number, { total, isFull }: Fetched) =>
+    paging.total === 'own_count' && (number > 1 || isFull) ? null : total
+  const page = (number: number, fetched: Fetched, mark: 'recheck' | 'unpaged' | null = null): Page => ({
+    number,
+    rows: fetched.rows,
+    total: usableTotal(number, fetched),
+    recheck: mark === 'recheck',
+    unpaged: mark === 'unpaged',
+  })
+  const note = ({ rows, total }: Fetched) => {
+    if (rawRows > 0 && total !== null && total < rawRows + rows.length && paging.total === 'unproven') paging.total = 'own_count'
+    paging.largestPage = Math.max(paging.largestPage, rows.length)
+    rawRows += rows.length
+    for (const row of rows) known.add(identity(row))
+  }
+  const isLast = (number: number, fetched: Fetched): boolean => {
+    const total = usableTotal(number, fetched)
+    if (total === null) return !fetched.isFull
+    return rawRows >= total && (!fetched.isFull || paging.total === 'proven')
+  }
+
+  /** Page 2 while no way of paging has proved itself; `null` when page 1 was all there is. */
+  async function proveSecond(first: Fetched): Promise<Fetched | 'unpaged' | null> {
+    const claimsMore = first.total !== null && first.total > rawRows
+    const second = await byPage(2)
+    const news = compare(second.rows, known, first.rows)
+    if (news === 'new') {
+      paging.mode = 'page'
+      return second
+    }
+    if (news === 'empty' && !claimsMore) return null
+    const third = await byOffset()
+    const shifted = compare(third.rows, known, first.rows)
+    if (shifted === 'new' || (shifted === 'empty' && news === 'repeat' && !claimsMore)) paging.mode = 'offset'
+    if (shifted === 'new') return third
+    if (shifted === 'empty') return claimsMore ? 'unpaged' : null
+    paging.mode = 'none'
+    return 'unpaged'
+  }
+
+  const first = await fetch(firstCursor(), FIRST_READ)
+  note(first)
+  if (isLast(1, first) || first.rows.length === 0) {
+    yield page(1, first)
+    return
+  }
+  if (paging.mode === 'none') {
+    yield page(1, first, 'unpaged')
+    return
+  }
+  yield page(1, first)
+
+  let number = 2
+  for (; ; number += 1) {
+    if (number > MOST_PAGES)
+      throw new ConnectorError('API_MALFORMED', `the API still sends new rows after ${MOST_PAGES} pages of one window`)
+    const next =
+      paging.mode === 'unproved' ? await proveSecond(first) : paging.mode === 'offset' ? await byOffset() : await byPage(number)
+    if (next === 'unpaged') {
+      yield page(number, first, 'unpaged')
+      return
+    }
+    // Nothing new, as when the API repeats itself at its end, is not handed over: repeats must never make up the claimed total.
+    if (next === null || next.rows.every(row => known.has(identity(row)))) break
+    note(next)
+    yield page(number, next)
+    if (isLast(number, next)) {
+      number += 1
+      break
+    }
+  }
+  if (number > 2) yield page(1, await fetch(firstCursor(), WITHIN_READ), 'recheck')
+}
+
+/** `repeat` also when all of page 1 comes again with more: then `page` is a count of pages, not an index. */
+function compare(rows: readonly Row[], known: ReadonlySet<string>, first: readonly Row[]): 'empty' | 'repeat' | 'new' {
+  if (rows.length === 0) return 'empty'
+  const ids = new Set(rows.map(identity))
+  const bringsNew = rows.some(row => !known.has(identity(row)))
+  return bringsNew && !first.every(row => ids.has(identity(row))) ? 'new' : 'repeat'
+}
+
+function identity(row: Row): string {
+  return row.call !== undefined ? row.call.call_id : (row.bad.callId ?? row.bad.json)
+}

@@ -1,0 +1,111 @@
+/**
+ * One account's API behind the `Source` port: the budget in front of every request, the verdict behind it, retries around both, pages on
+ * top. Whoever builds two sources on the same API key gives them the same budget.
+ */
+import { ConnectorError, codeOf, type ErrorCode } from '../errors.ts'
+import type { Clock, Happening, RequestOutcome, Source } from '../ports.ts'
+import { type Budget, createBudget } from './budget.ts'
+import { judge, skewOf } from './envelope.ts'
+import { createNormaliser } from './normalise.ts'
+import { readPages, unprovedPaging } from './pages.ts'
+import { type Send, withRetry } from './retry.ts'
+import { createTransport } from './transport.ts'
+
+export interface KaleyraSourceOptions {
+  readonly sid: string
+  readonly apiKey: string
+  /** Scheme and host, `https://api.kaleyra.io`. */
+  readonly origin: string
+  /** IANA name for times without an offset; without it rows with such times are bad rows. */
+  readonly timeZone?: string
+  /** Rows asked for per page. */
+  readonly pageSize: number
+  readonly requestsPerSecond: number
+  readonly burst: number
+  /** For one whole answer, in milliseconds. */
+  readonly timeoutMs: number
+  /** Fields that are null unless named here: recording_ref, location, operator, notes, custom. */
+  readonly optIn: readonly string[]
+  /** Narrows the account on purpose; each list is sent comma-separated. */
+  readonly filters?: {
+    readonly bridge?: readonly string[]
+    readonly status?: readonly string[]
+    readonly call_id?: readonly string[]
+  }
+}
+
+export interface KaleyraSourceDeps {
+  readonly clock: Clock
+  /** In [0, 1). */
+  readonly random: () => number
+  /** Called for 'request', 'throttled', 'budget' and 'unknown.value'; must not throw. */
+  readonly note: (happening: Happening) => void
+  /** Shared by the sources of one API key; its own when not given. */
+  readonly budget?: Budget
+}
+
+/**
+ * Opens nothing until the first read. Throws `SETTINGS_INVALID` for a key no header can hold, an unknown time zone or an impossible rate.
+ * After `close` every read fails with `STOPPED`.
+ */
+export function createKaleyraSource(options: KaleyraSourceOptions, deps: KaleyraSourceDeps): Source & { close(): Promise<void> } {
+  const { clock, note } = deps
+  const budget = deps.budget ?? createBudget(options, clock)
+  const transport = createTransport(options, clock)
+  const normalise = createNormaliser({ timeZone: options.timeZone, optIn: options.optIn, note })
+  const paging = unprovedPaging()
+  const filters = Object.fromEntries(
+    Object.entries(options.filters ?? {}).flatMap(([name, list]) => (list.length > 0 ? [[name, list.join(',')]] : [])),
+  )
+  let requests = 0
+  let skewMs: number | null = null
+
+  const exchange: Send = async ({ fields, limit, priority }, signal) =>
+    budget.run(priority, signal, async permit => {
+      if (permit.heldMs > 0) note({ kind: 'throttled', waitMs: permit.heldMs })
+      requests += 1
+      const startedMs = clock.monotonic()
+      const done = (outcome: RequestOutcome) => {
+        note({ kind: 'request', outcome, durationMs: clock.monotonic() - startedMs })
+        note({ kind: 'budget', ratio: budget.usedRatio() })
+      }
+      try {
+        const raw = await transport.post(new URLSearchParams(fields), limit, signal, permit.sent)
+        skewMs = skewOf(raw) ?? skewMs
+        const answer = judge(raw)
+        budget.good()
+        done('ok')
+        return answer
+      } catch (error) {
+        // Held before the turn passes on: the next request in the queue must wait, too.
+        if (error instanceof ConnectorError && error.retryAfterMs !== undefined)
+          budget.holdUntil(clock.now() + error.retryAfterMs)
+        if (codeOf(error) === 'API_THROTTLED') budget.slower()
+        const outcome = OUTCOMES[codeOf(error)]
+        if (outcome !== undefined) done(outcome)
+        throw error
+      }
+    })
+
+  const send = withRetry(exchange, deps)
+  return {
+    read: (window, signal) => readPages(window, { send, normalise, paging, pageSize: options.pageSize, filters }, signal),
+    skewMs: () => skewMs,
+    requests: () => requests,
+    notBeforeMs: () => budget.notBeforeMs(),
+    holdUntil: instantMs => budget.holdUntil(instantMs),
+    close: () => transport.close(),
+  }
+}
+
+const OUTCOMES: Partial<Record<ErrorCode, RequestOutcome>> = {
+  API_UNAUTHORIZED: 'unauthorized',
+  API_REJECTED: 'rejected',
+  API_THROTTLED: 'throttled',
+  API_UNAVAILABLE: 'unavailable',
+  API_MALFORMED: 'malformed',
+  API_TOO_LARGE: 'too_large',
+  API_REDIRECTED: 'redirected',
+  API_CLOCK_SKEW: 'clock_skew',
+  STOPPED: 'aborted',
+}

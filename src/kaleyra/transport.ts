@@ -1,0 +1,139 @@
+/**
+ * One HTTP exchange: a form POST to the account's call-log address, the whole answer within one deadline and one bound, nothing judged.
+ * undici's own timers are coarse, so an AbortSignal is the deadline for headers and body together. Redirects are never followed: the
+ * key would go with them. HTTPS_PROXY and NO_PROXY are honoured by undici's agent; plain http (loopback) never goes through a proxy.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
+import { ConnectorError } from '../errors.ts'
+import type { Clock } from '../ports.ts'
+import { tooLarge, transportError } from './transport-errors.ts'
+
+export interface TransportOptions {
+  readonly sid: string
+  readonly apiKey: string
+  /** Scheme and host, `https://api.kaleyra.io`; a path on it is dropped. */
+  readonly origin: string
+  /** For the whole answer, headers and body, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** An answer as it came, before any verdict. */
+export interface RawAnswer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+  /** Our wall clock when the headers arrived, epoch milliseconds. */
+  readonly receivedMs: number
+}
+
+export interface Transport {
+  /**
+   * Posts the fields. `onSent` is called when the request is written to a connection. Throws `API_UNAVAILABLE` (DNS, TLS, resets,
+   * deadline), `API_MALFORMED` (not HTTP, a length that does not fit, compressed), `API_TOO_LARGE`, and `STOPPED` when `signal` aborts.
+   */
+  post(fields: URLSearchParams, limit: number, signal: AbortSignal, onSent: () => void): Promise<RawAnswer>
+  /** Drops every connection; requests in flight fail with `STOPPED`. May be called twice. */
+  close(): Promise<void>
+}
+
+/** A page of 100 rows is about 50 KB; whatever is this large is no page. */
+export const MAX_BODY_BYTES = 32 * 1_024 * 1_024
+const CONNECT_TIMEOUT_MS = 5_000
+
+export function createTransport(options: TransportOptions, clock: Clock): Transport {
+  const { apiKey, timeoutMs } = options
+  const origin = new URL(options.origin)
+  const url = new URL(`/v1/${encodeURIComponent(options.sid)}/voice/call-logs`, origin.origin)
+  if (!/^[\x21-\x7e]+$/.test(apiKey) || options.sid === '') {
+    throw new ConnectorError(
+      'SETTINGS_INVALID',
+      'sid and apiKey must not be empty, and apiKey must be printable ASCII without spaces',
+    )
+  }
+  const agent = new EnvHttpProxyAgent({
+    connections: 8,
+    // Later than the deadline, which is exact; these only catch what it cannot reach.
+    headersTimeout: timeoutMs + 5_000,
+    bodyTimeout: timeoutMs + 5_000,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    keepAliveTimeout: 10_000,
+    maxResponseSize: MAX_BODY_BYTES,
+    allowH2: false,
+    httpProxy: '',
+  })
+
+  async function exchange(fields: URLSearchParams, limit: number, signal: AbortSignal, onSent: () => void): Promise<RawAnswer> {
+    const answer = await request(url, {
+      method: 'POST',
+      headers: {
+        'api-key': apiKey,
+        'content-type': 'application/x-www-form-urlencoded',
+        accept: 'application/json',
+        'accept-encoding': 'identity',
+        limit: String(limit),
+      },
+      body: fields.toString(),
+      signal,
+      dispatcher: agent.compose(tellingWhenSent(onSent)),
+    })
+    const receivedMs = clock.now()
+    const encoding = answer.headers['content-encoding'] ?? 'identity'
+    const refusal =
+      Number(answer.headers['content-length'] ?? 0) > MAX_BODY_BYTES
+        ? tooLarge(url.host)
+        : encoding !== 'identity' && encoding !== ''
+          ? new ConnectorError('API_MALFORMED', `${url.host} answered in an encoding that was not asked for`)
+          : null
+    if (refusal !== null) {
+      // A body nobody reads still reports its own end as an error.
+      answer.body.on('error', () => {}).destroy()
+      throw refusal
+    }
+    const chunks: Buffer[] = []
+    for await (const chunk of answer.body) chunks.push(chunk)
+    return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks).toString('utf8'), receivedMs }
+  }
+
+  return {
+    async post(fields, limit, signal, onSent) {
+      const deadline = AbortSignal.timeout(timeoutMs)
+      const controller = new AbortController()
+      const abort = () => controller.abort()
+      signal.addEventListener('abort', abort, { once: true })
+      deadline.addEventListener('abort', abort, { once: true })
+      try {
+        if (signal.aborted) throw new ConnectorError('STOPPED', `the request to ${url.host} was stopped`)
+        return await exchange(fields, limit, controller.signal, onSent)
+      } catch (error) {
+        if (signal.aborted) throw new ConnectorError('STOPPED', `the request to ${url.host} was stopped`)
+        if (deadline.aborted) {
+          throw new ConnectorError('API_UNAVAILABLE', `${url.host} gave no complete answer within ${timeoutMs} ms`)
+        }
+        throw transportError(error, url.host)
+      } finally {
+        signal.removeEventListener('abort', abort)
+        deadline.removeEventListener('abort', abort)
+      }
+    },
+    async close() {
+      await agent.destroy()
+    },
+  }
+}
+
+function tellingWhenSent(onSent: () => void): Dispatcher.DispatcherComposeInterceptor {
+  return dispatch => (options, handler) =>
+    dispatch(options, {
+      onRequestStart(controller, context) {
+        onSent()
+        handler.onRequestStart?.(controller, context)
+      },
+      onRequestUpgrade: (...upgrade) => handler.onRequestUpgrade?.(...upgrade),
+      onResponseStart: (...start) => handler.onResponseStart?.(...start),
+      onResponseData: (...part) => handler.onResponseData?.(...part),
+      onResponseEnd: (...end) => handler.onResponseEnd?.(...end),
+      onResponseError: (...failure) => handler.onResponseError?.(...failure),
+    })
+}
