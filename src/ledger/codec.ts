@@ -1,0 +1,164 @@
+/**
+ * The ledger's records as bytes: plain Avro, with the schemas compiled in and never in the registry, because a registry outage must not
+ * block recovery. Every record begins with `format` and `minReader`; later formats only append fields, so that this release can read the
+ * beginning of what its successor writes.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import avsc from 'avsc'
+import { ConnectorError } from '../errors.ts'
+import type { Coverage, Gap, Slot } from '../model/coverage.ts'
+import { SECOND_MS } from '../model/window.ts'
+
+/** The layout this release writes, and the newest it fully knows. */
+export const FORMAT = 1
+const HEADER = { format: FORMAT, minReader: 1 }
+/** A checkpoint beyond this means that the books no longer merge as they should. */
+export const CHECKPOINT_MAX_BYTES = 32 * 1024
+
+export interface Birth {
+  readonly name: string
+  readonly partitions: number
+  readonly eventsTopic: string
+  readonly deadLettersTopic: string
+}
+
+export interface Checkpoint {
+  readonly account: string
+  readonly sidHash: string
+  readonly incarnation: number
+  readonly instance: string
+  readonly writtenAt: number
+  readonly coverage: Coverage
+  readonly notBefore: number
+  readonly offsets: Readonly<Record<string, readonly number[]>>
+}
+
+export interface Delta {
+  readonly writtenAt: number
+  readonly rules: readonly string[]
+  readonly entries: Buffer
+}
+
+const load = (name: string) =>
+  avsc.Type.forSchema(JSON.parse(readFileSync(join(import.meta.dirname, '../../schemas', `${name}.avsc`), 'utf8')))
+const birthType = load('ledger-birth')
+const checkpointType = load('ledger-checkpoint')
+const deltaType = load('ledger-delta')
+const headerType = avsc.Type.forSchema({
+  type: 'record',
+  name: 'LedgerHeader',
+  fields: [
+    { name: 'format', type: 'int' },
+    { name: 'minReader', type: 'int' },
+  ],
+})
+
+export const encodeBirth = (birth: Birth): Buffer => birthType.toBuffer({ ...HEADER, ...birth })
+export const decodeBirth = (bytes: Buffer): Birth => decode<Birth>(birthType, bytes, 'birth')
+
+export const encodeDelta = (delta: Delta): Buffer => deltaType.toBuffer({ ...HEADER, ...delta })
+export const decodeDelta = (bytes: Buffer): Delta => decode<Delta>(deltaType, bytes, 'delta')
+
+interface StoredSlot {
+  readonly skip: number
+  readonly length: number
+  readonly firstRead: number
+  readonly newestRead: number
+  readonly count: number
+}
+
+interface StoredGap {
+  readonly from: number
+  readonly until: number
+  readonly opened: number
+  readonly attempted: number
+  readonly reason: string
+  readonly state: Gap['state']
+}
+
+type StoredCheckpoint = Omit<Checkpoint, 'coverage'> & {
+  readonly anchor: number
+  readonly slots: StoredSlot[]
+  readonly gaps: StoredGap[]
+}
+
+/** Throws `BUG` beyond `CHECKPOINT_MAX_BYTES`. */
+export function encodeCheckpoint({ coverage, ...checkpoint }: Checkpoint): Buffer {
+  let beforeMs = coverage.anchorMs
+  const slots = coverage.slots.map((slot): StoredSlot => {
+    const stored = {
+      skip: (slot.fromMs - beforeMs) / SECOND_MS,
+      length: (slot.untilMs - slot.fromMs) / SECOND_MS,
+      firstRead: slot.firstReadMs - slot.untilMs,
+      newestRead: slot.newestReadMs - slot.firstReadMs,
+      count: slot.count,
+    }
+    beforeMs = slot.untilMs
+    return stored
+  })
+  const gaps = coverage.gaps.map(
+    (gap): StoredGap => ({
+      from: gap.fromMs,
+      until: gap.untilMs,
+      opened: gap.openedMs,
+      attempted: gap.attemptedMs,
+      reason: gap.reason,
+      state: gap.state,
+    }),
+  )
+  const bytes = checkpointType.toBuffer({ ...HEADER, ...checkpoint, anchor: coverage.anchorMs, slots, gaps })
+  if (bytes.length > CHECKPOINT_MAX_BYTES) {
+    throw new ConnectorError(
+      'BUG',
+      `a checkpoint of ${bytes.length} bytes, more than ${CHECKPOINT_MAX_BYTES}: ${slots.length} slots, ${gaps.length} gaps`,
+    )
+  }
+  return bytes
+}
+
+export function decodeCheckpoint(bytes: Buffer): Checkpoint {
+  const { anchor, slots, gaps, ...checkpoint } = decode<StoredCheckpoint>(checkpointType, bytes, 'checkpoint')
+  let beforeMs = anchor
+  const coverage: Coverage = {
+    anchorMs: anchor,
+    slots: slots.map((stored): Slot => {
+      const fromMs = beforeMs + stored.skip * SECOND_MS
+      const untilMs = fromMs + stored.length * SECOND_MS
+      const firstReadMs = untilMs + stored.firstRead
+      beforeMs = untilMs
+      return { fromMs, untilMs, firstReadMs, newestReadMs: firstReadMs + stored.newestRead, count: stored.count }
+    }),
+    gaps: gaps.map(
+      (gap): Gap => ({
+        fromMs: gap.from,
+        untilMs: gap.until,
+        openedMs: gap.opened,
+        attemptedMs: gap.attempted,
+        reason: gap.reason,
+        state: gap.state,
+      }),
+    ),
+  }
+  return { ...checkpoint, coverage }
+}
+
+/** Reads what this release knows and leaves what a later format appended. */
+function decode<T>(type: avsc.Type, bytes: Buffer, what: string): T {
+  const header: { value?: { format: number; minReader: number } | undefined; offset: number } = headerType.decode(bytes)
+  if (header.offset < 0 || header.value === undefined)
+    throw new ConnectorError(
+      'LEDGER_UNREADABLE',
+      `the ledger holds a ${what} that is no ${what}; is this topic used by something else?`,
+    )
+  if (header.value.minReader > FORMAT) {
+    throw new ConnectorError(
+      'LEDGER_UNREADABLE',
+      `the ledger holds a ${what} of format ${header.value.format}, written by a newer release; this one reads up to ${FORMAT}: start the newer release`,
+    )
+  }
+  const decoded: { value?: T | undefined; offset: number } = type.decode(bytes)
+  if (decoded.offset < 0 || decoded.value === undefined)
+    throw new ConnectorError('LEDGER_UNREADABLE', `the ledger holds a ${what} that cannot be read to its end`)
+  return decoded.value
+}

@@ -1,0 +1,205 @@
+/**
+ * The ledger: fence, recall, claim, and one transaction for everything. Progress lives in a compacted topic and nowhere else; after any
+ * doubt about a commit all memory is thrown away and read back from there.
+ */
+import { randomUUID } from 'node:crypto'
+import { ConnectorError } from '../errors.ts'
+import { startCoverage } from '../model/coverage.ts'
+import type { AccountState } from '../model/state.ts'
+import type { Chunk, Clock, Ledger, LedgerReader, Message, Topics, TransactionalPublisher, WrittenOffsets } from '../ports.ts'
+import { decodeBirth, encodeBirth, encodeCheckpoint, encodeDelta } from './codec.ts'
+import { assertNotForgotten, assertNotRecreated, assertOurs, birthOf, type Identity, sidHashOf } from './identity.ts'
+import { BIRTH_KEY, checkpointKey, deltaKey, LedgerMemory, packEntries } from './memory.ts'
+
+export interface LedgerParts {
+  readonly publisher: TransactionalPublisher
+  readonly reader: LedgerReader
+  readonly topics: Topics
+  readonly clock: Clock
+  /** Until when the API told us to stay away, epoch milliseconds; goes into every checkpoint. */
+  readonly notBeforeMs: () => number
+}
+
+export interface LedgerOptions {
+  readonly identity: Identity
+  /** The account's partition of the ledger topic. */
+  readonly partition: number
+  readonly maxSeen: number
+  readonly startFromMs: number
+  /** Fingerprint of the normaliser and the record settings. */
+  readonly rules: string
+  /** Start even though the output topic has records that this ledger does not know. */
+  readonly firstStart: boolean
+}
+
+/** Tombstones written along with one commit; nine days of deltas go in a few commits. */
+const MOST_TOMBSTONES = 500
+
+export function createLedger(parts: LedgerParts, options: LedgerOptions): Ledger {
+  return new TopicLedger(parts, options)
+}
+
+class TopicLedger implements Ledger {
+  private readonly parts: LedgerParts
+  private readonly options: LedgerOptions
+  private readonly instance: string = randomUUID()
+  private readonly offsets: Record<string, number[]> = {}
+  private memory: LedgerMemory | null = null
+  private incarnation = 0
+
+  constructor(parts: LedgerParts, options: LedgerOptions) {
+    this.parts = parts
+    this.options = options
+  }
+
+  async look(signal: AbortSignal): Promise<{ readonly notBeforeMs: number }> {
+    const { checkpoint, birth } = await this.readBack('peek', signal)
+    if (birth === null) await this.refuseForeignPartitions(signal)
+    return { notBeforeMs: checkpoint?.notBefore ?? 0 }
+  }
+
+  async recall(signal: AbortSignal): Promise<AccountState> {
+    this.memory = null
+    // Before fencing, so that wrong settings or a newer owner are found out without disturbing anybody.
+    await this.look(signal)
+    await this.parts.publisher.open(signal)
+    const memory = await this.readBack('read', signal)
+    this.memory = memory
+    this.incarnation = (memory.checkpoint?.incarnation ?? 0) + 1
+    const { clock } = this.parts
+    const state: AccountState = {
+      seen: memory.seen,
+      coverage: memory.checkpoint?.coverage ?? startCoverage(clock.now(), this.options.startFromMs),
+      incarnation: this.incarnation,
+      rules: memory.indexOfRules(this.options.rules),
+      notBeforeMs: memory.checkpoint?.notBefore ?? 0,
+    }
+    const birth = this.message(BIRTH_KEY, encodeBirth(birthOf(this.options.identity)))
+    const rest = memory.birth === null ? [{ topic: this.options.identity.ledgerTopic, messages: [birth] }] : []
+    await this.commit(state, { rest, entries: [] }, signal)
+    return state
+  }
+
+  async commit(state: AccountState, chunk: Chunk, signal: AbortSignal): Promise<void> {
+    const memory = this.memory
+    if (memory === null || state.seen !== memory.seen)
+      throw new ConnectorError('BUG', 'a commit with state that the ledger has taken back')
+    const { ledgerTopic, account } = this.options.identity
+    const nowMs = this.parts.clock.now()
+    const own: Message[] = memory
+      .takeExpired(nowMs, MOST_TOMBSTONES)
+      .map(sequence => this.message(deltaKey(account, sequence), null))
+    if (chunk.entries.length > 0) {
+      const sequence = memory.nextSequence
+      memory.nextSequence += 1
+      memory.wrote(sequence, nowMs)
+      own.push(
+        this.message(
+          deltaKey(account, sequence),
+          encodeDelta({ writtenAt: nowMs, rules: memory.rules, entries: packEntries(chunk.entries) }),
+        ),
+      )
+    }
+    const checkpoint = { topic: ledgerTopic, message: this.message(checkpointKey(account), this.checkpointBytes(state, nowMs)) }
+    const rest = own.length === 0 ? chunk.rest : [...chunk.rest, { topic: ledgerTopic, messages: own }]
+    try {
+      this.remember(await this.parts.publisher.commit({ checkpoint, rest }, signal))
+    } catch (error) {
+      this.memory = null
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.memory = null
+    await this.parts.publisher.close()
+  }
+
+  /** Reads the partition and refuses what is not ours. */
+  private async readBack(how: 'peek' | 'read', signal: AbortSignal): Promise<LedgerMemory> {
+    const { identity, partition, maxSeen, firstStart } = this.options
+    const memory = new LedgerMemory(identity.account, maxSeen, this.parts.clock.now())
+    await this.parts.reader[how](identity.ledgerTopic, partition, record => memory.take(record), signal)
+    const { checkpoint } = memory
+    assertOurs(identity, memory.birth, checkpoint)
+    if (
+      checkpoint !== null &&
+      checkpoint.incarnation >= this.incarnation &&
+      this.incarnation > 0 &&
+      checkpoint.instance !== this.instance
+    ) {
+      throw new ConnectorError(
+        'FENCED',
+        `account "${identity.account}" was claimed by another instance of "${identity.name}"; this one stops so that only one publishes`,
+      )
+    }
+    await this.compareOutput(checkpoint?.offsets ?? null, firstStart, signal)
+    Object.assign(this.offsets, structuredClone(checkpoint?.offsets ?? {}))
+    return memory
+  }
+
+  /** A first claim in a partition: the births in the others must be ours too, or the whole topic is somebody else's. */
+  private async refuseForeignPartitions(signal: AbortSignal): Promise<void> {
+    const { identity, partition } = this.options
+    for (let other = 0; other < identity.ledgerPartitions; other += 1) {
+      if (other === partition) continue
+      await this.parts.reader.peek(
+        identity.ledgerTopic,
+        other,
+        ({ key, value }) => {
+          if (key === BIRTH_KEY && value !== null) assertOurs(identity, decodeBirth(value), null)
+        },
+        signal,
+      )
+    }
+  }
+
+  private async compareOutput(
+    known: Readonly<Record<string, readonly number[]>> | null,
+    firstStart: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { identity } = this.options
+    for (const topic of [identity.eventsTopic, identity.deadLettersTopic]) {
+      const offsets = await this.parts.topics.offsets(topic, signal)
+      if (known !== null)
+        assertNotRecreated(topic, known[topic] ?? [], new Map([...offsets].map(([partition, { stable }]) => [partition, stable])))
+      else if (!firstStart && topic === identity.eventsTopic)
+        assertNotForgotten(
+          identity,
+          [...offsets.values()].reduce((sum, { low, stable }) => sum + stable - low, 0n),
+        )
+    }
+  }
+
+  private checkpointBytes(state: AccountState, nowMs: number): Buffer {
+    const { identity } = this.options
+    return encodeCheckpoint({
+      account: identity.account,
+      sidHash: sidHashOf(identity),
+      incarnation: this.incarnation,
+      instance: this.instance,
+      writtenAt: nowMs,
+      coverage: state.coverage,
+      notBefore: Math.max(state.notBeforeMs, this.parts.notBeforeMs()),
+      offsets: this.offsets,
+    })
+  }
+
+  /** What this transaction wrote is known only after it; the next checkpoint tells it. */
+  private remember(written: WrittenOffsets): void {
+    for (const [topic, partitions] of written) {
+      if (topic === this.options.identity.ledgerTopic) continue
+      const known = this.offsets[topic] ?? []
+      for (const [partition, offset] of partitions) {
+        while (known.length <= partition) known.push(-1)
+        known[partition] = Number(offset)
+      }
+      this.offsets[topic] = known
+    }
+  }
+
+  private message(key: string, value: Buffer | null): Message {
+    return { partition: this.options.partition, key, value, timestampMs: this.parts.clock.now() }
+  }
+}
