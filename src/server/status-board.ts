@@ -1,0 +1,108 @@
+/** The newest of everything worth showing on `/status`, per account. It only listens; it knows nothing that was not told to the observer. */
+import type { Happening, Observer, Standing, TaskState } from '../ports.ts'
+import type { StatusReport } from './endpoints.ts'
+
+interface AccountStatus {
+  state: TaskState | 'starting'
+  /** Why the state is what it is; codes and sentences of ours, never a payload. */
+  error: string | null
+  standing: Standing | null
+  incarnation: number | null
+  requests: number
+  throttledMs: number
+  published: { rows: number; created: number; updated: number; deadLetters: number; repeats: number }
+  lastWindow: { schedule: string; from: string; until: string; rows: number; at: string } | null
+}
+
+const instant = (ms: number | null | undefined): string | null =>
+  ms === null || ms === undefined ? null : new Date(ms).toISOString()
+
+export class StatusBoard implements Observer {
+  private readonly accounts = new Map<string, AccountStatus>()
+  private readonly now: () => number
+
+  constructor(accounts: readonly string[], now: () => number) {
+    this.now = now
+    for (const account of accounts) this.accounts.set(account, fresh())
+  }
+
+  note(account: string, happening: Happening): void {
+    const status = this.accounts.get(account)
+    if (status === undefined) return
+    switch (happening.kind) {
+      case 'task':
+        status.state = happening.state
+        status.error = happening.error instanceof Error ? happening.error.message : null
+        break
+      case 'standing':
+        status.standing = happening.standing
+        break
+      case 'recalled':
+        status.incarnation = happening.incarnation
+        break
+      case 'request':
+        status.requests += 1
+        break
+      case 'throttled':
+        status.throttledMs += happening.waitMs
+        break
+      case 'committed':
+        status.published.rows += happening.commit.rows
+        status.published.created += happening.commit.created
+        status.published.updated += happening.commit.updated
+        status.published.repeats += happening.commit.repeats
+        for (const count of Object.values(happening.commit.deadLetters)) status.published.deadLetters += count
+        break
+      case 'window.read':
+        status.lastWindow = {
+          schedule: happening.schedule,
+          from: new Date(happening.window.fromMs).toISOString(),
+          until: new Date(happening.window.untilMs).toISOString(),
+          rows: happening.counts.rows,
+          at: new Date(this.now()).toISOString(),
+        }
+        break
+      default:
+    }
+  }
+
+  /** `state` is the worst of the accounts. */
+  report(name: string, build: string): StatusReport {
+    const states = [...this.accounts.values()].map(({ state }) => state)
+    const worst = (['failed', 'starting', 'recalling', 'paused', 'standby', 'running'] as const).find(state =>
+      states.includes(state),
+    )
+    return {
+      name,
+      build,
+      state: worst ?? 'starting',
+      accounts: [...this.accounts].map(([account, status]) => shown(account, status)),
+    }
+  }
+}
+
+function fresh(): AccountStatus {
+  return {
+    state: 'starting',
+    error: null,
+    standing: null,
+    incarnation: null,
+    requests: 0,
+    throttledMs: 0,
+    published: { rows: 0, created: 0, updated: 0, deadLetters: 0, repeats: 0 },
+    lastWindow: null,
+  }
+}
+
+function shown(account: string, { standing, throttledMs, ...status }: AccountStatus): Record<string, unknown> {
+  return {
+    account,
+    ...status,
+    throttledSeconds: throttledMs / 1_000,
+    coveredThrough: instant(standing?.coveredThroughMs),
+    settledThrough: instant(standing?.settledThroughMs),
+    oldestUnread: instant(standing?.oldestUnreadMs),
+    gapSeconds: { open: (standing?.gapOpenMs ?? 0) / 1_000, lost: (standing?.gapLostMs ?? 0) / 1_000 },
+    seenEntries: standing?.seenEntries ?? 0,
+  }
+}
