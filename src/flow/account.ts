@@ -1,0 +1,246 @@
+/**
+ * One account's life: prove that the API can be read, recall the ledger, then read what is due until told to stop. Every failure goes
+ * through the policy; nothing is retried without a named reason, and nothing for ever.
+ *
+ *   probe ──▶ recall ──▶ due? ──▶ sweep ──┐
+ *     ▲          ▲         ▲──────────────┘
+ *     │          └── recall: the outcome of a commit is unknown
+ *     └── fail_account: wait polling.retryFailed
+ */
+import { ConnectorError, codeOf } from '../errors.ts'
+import { age, type Coverage, coveredThrough, settledThrough, unread } from '../model/coverage.ts'
+import { floor, slotSizeAt } from '../model/grid.ts'
+import { edgeOf, nextDue } from '../model/schedule.ts'
+import type { AccountState } from '../model/state.ts'
+import { MINUTE_MS, subtract } from '../model/window.ts'
+import type { Clock, Encoder, Happening, Ledger, Source, Standing, TaskState } from '../ports.ts'
+import { Backoff } from './backoff.ts'
+import { Committer } from './committer.ts'
+import { Packer, type PackOptions } from './pack.ts'
+import { POLICY } from './policy.ts'
+import { type ReaderOptions, WindowReader } from './read.ts'
+import { type Stop, sweep } from './sweep.ts'
+import { Tally } from './tally.ts'
+import { Timetable, type TimetableOptions } from './timetable.ts'
+
+export interface AccountParts {
+  readonly source: Source
+  readonly ledger: Ledger
+  readonly encoder: Encoder
+  readonly clock: Clock
+  readonly random: () => number
+  readonly note: (happening: Happening) => void
+}
+
+export interface AccountOptions extends ReaderOptions, PackOptions, TimetableOptions {
+  readonly settleMs: number
+  readonly retryFailedMs: number
+  /** Read what is due at the start and end; an API verdict ends it too. */
+  readonly once: boolean
+  readonly exitOnFailure: boolean
+}
+
+/** A run for cron does not sit out a longer Retry-After than this. */
+const LONGEST_WAIT_ONCE_MS = MINUTE_MS
+
+/** How the life of an account ended without an error. `unproved`: with `once`, something due could not be proved complete. */
+export type Ending = 'stopped' | 'covered' | 'unproved'
+
+/** As of when ranges are due, and up to where they are read. */
+interface Present {
+  /** A tick of every schedule at once; `null` when they tick by themselves. */
+  readonly tickMs: number | null
+  readonly edgeMs: number
+}
+
+export class AccountTask {
+  private readonly parts: AccountParts
+  private readonly options: AccountOptions
+  private readonly stop: Stop
+  private readonly timetable: Timetable
+  private readonly backoff: Backoff
+  private tally = new Tally()
+  private recalls = 0
+  /** Whether the newest thing told about the account is an error. */
+  private troubled = false
+  /** With `once`, what is due is settled when the reading begins, however often a failure interrupts it. */
+  private began: Present | null = null
+
+  constructor(parts: AccountParts, options: AccountOptions, stop: Stop) {
+    this.parts = parts
+    this.options = options
+    this.stop = stop
+    this.timetable = new Timetable(options)
+    this.backoff = new Backoff(parts.random, options.once)
+  }
+
+  /** Throws the error that stops the program; its exit code is in the policy. */
+  async run(): Promise<Ending> {
+    let state: AccountState | null = null
+    let probed = false
+    for (;;) {
+      try {
+        if (!probed) await this.probe()
+        probed = true
+        state ??= await this.recall()
+        return await this.live(state)
+      } catch (error) {
+        if (this.stop.soft.aborted && codeOf(error) === 'STOPPED') return 'stopped'
+        const code = codeOf(error)
+        if (code === 'COMMIT_UNKNOWN' || code === 'FENCED') {
+          this.parts.note({ kind: 'commit.failed', result: code === 'FENCED' ? 'fenced' : 'unknown', error })
+        }
+        const { decision } = POLICY[code]
+        if (decision === 'recall') state = null
+        probed &&= decision !== 'fail_account'
+        if (!(await this.goesOnAfter(error, state === null ? 'recalling' : 'running'))) return 'stopped'
+      }
+    }
+  }
+
+  /**
+   * One request that must be answered well; it also shows the API's clock. Disturbs nobody, so it comes before the ledger is claimed, but not
+   * before an earlier life's promise to stay away has been read.
+   */
+  private async probe(): Promise<void> {
+    this.parts.source.holdUntil((await this.parts.ledger.look(this.stop.soft)).notBeforeMs)
+    const untilMs = edgeOf(this.parts.clock.now(), this.parts.source.skewMs())
+    for await (const page of this.parts.source.read({ fromMs: untilMs - MINUTE_MS, untilMs }, this.stop.soft))
+      if (page.number === 1) break
+  }
+
+  private async recall(): Promise<AccountState> {
+    const { clock, ledger, source, note } = this.parts
+    note({ kind: 'task', state: 'recalling' })
+    const startedMs = clock.monotonic()
+    const state = await ledger.recall(this.stop.hard)
+    source.holdUntil(state.notBeforeMs)
+    note({ kind: 'producer.reopened', reason: this.recalls === 0 ? 'start' : 'unknown' })
+    this.recalls += 1
+    note({ kind: 'recalled', durationMs: clock.monotonic() - startedMs, seen: state.seen.size, incarnation: state.incarnation })
+    this.tell('running')
+    this.noteStanding(state)
+    return state
+  }
+
+  /** Reads what is due until stopped, or with `once` until nothing is. */
+  private async live(state: AccountState): Promise<Ending> {
+    const { clock, source, ledger, encoder, note } = this.parts
+    const steps = {
+      account: this.options.account,
+      reader: new WindowReader(this.parts, this.options),
+      packer: new Packer(encoder, this.options),
+      committer: new Committer({ ledger, clock, note: happening => this.watch(happening) }),
+      clock,
+    }
+    const { once } = this.options
+    while (!this.stop.soft.aborted) {
+      const nowMs = clock.now()
+      const present: Present = { tickMs: once ? nowMs : null, edgeMs: edgeOf(nowMs, source.skewMs()) }
+      this.began ??= present
+      const { tickMs, edgeMs } = once ? this.began : present
+      state.coverage = age(state.coverage, nowMs)
+      const due = nextDue(state.coverage, this.timetable.plan(nowMs, tickMs), nowMs, edgeMs)
+      if (due === null) {
+        if (once) {
+          // What a commit wrote where is told by the next one: without this, a topic created anew before the next run would go unnoticed.
+          await steps.committer.commit(state, steps.packer.take(), this.stop.hard)
+          await steps.committer.drain()
+          return this.isProved(state, edgeMs, nowMs) ? 'covered' : 'unproved'
+        }
+        await clock.sleep(this.timetable.untilNextTickMs(nowMs), this.stop.soft)
+        continue
+      }
+      const [requests, beganMs, before] = [source.requests(), clock.monotonic(), state.coverage]
+      this.tally = new Tally()
+      await sweep(steps, due, state, this.stop)
+      this.backoff.reset()
+      if (this.troubled) this.tell('running')
+      this.timetable.cost(due.readBy, clock.monotonic() - beganMs, note)
+      const counts = this.tally.counts(source.requests() - requests)
+      note({
+        kind: 'window.read',
+        schedule: due.readBy,
+        window: due.window,
+        counts,
+        coveredThroughMs: coveredThrough(state.coverage),
+      })
+      this.noteGaps(before, state.coverage)
+      this.noteStanding(state)
+    }
+    return 'stopped'
+  }
+
+  /** Waits as the policy says; false when told to stop meanwhile. Throws the error on when it ends the account. */
+  private async goesOnAfter(error: unknown, state: TaskState): Promise<boolean> {
+    const { once, exitOnFailure, retryFailedMs } = this.options
+    const { decision } = POLICY[codeOf(error)]
+    if (decision === 'stop' || (decision === 'fail_account' && (once || exitOnFailure))) throw error
+    if (decision === 'fail_account') {
+      this.tell('failed', error)
+      return this.wait(retryFailedMs)
+    }
+    const waitMs = this.backoff.next()
+    if (waitMs === null && decision === 'retry' && !once && !exitOnFailure) {
+      // Not an outage of a moment any more: as for a verdict of the API, others go on and this account is tried again later.
+      this.backoff.reset()
+      this.tell('failed', error)
+      return this.wait(retryFailedMs)
+    }
+    const retryAfterMs = error instanceof ConnectorError ? (error.retryAfterMs ?? 0) : 0
+    // The promise to stay away is in the ledger by now, so the next run from cron will keep it.
+    if (waitMs === null || (once && retryAfterMs > LONGEST_WAIT_ONCE_MS)) throw error
+    this.tell(state, error)
+    return this.wait(Math.max(waitMs, retryAfterMs))
+  }
+
+  /** False when told to stop meanwhile. */
+  private async wait(ms: number): Promise<boolean> {
+    try {
+      await this.parts.clock.sleep(ms, this.stop.soft)
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'STOPPED') return false
+      throw error
+    }
+  }
+
+  private tell(state: TaskState, error?: unknown): void {
+    this.troubled = error !== undefined
+    this.parts.note({ kind: 'task', state, ...(this.troubled && { error }) })
+  }
+
+  private watch(happening: Happening): void {
+    if (happening.kind === 'committed') this.tally.add(happening.commit)
+    this.parts.note(happening)
+  }
+
+  /** Up to the last slot that ended before the edge. */
+  private isProved(state: AccountState, edgeMs: number, nowMs: number): boolean {
+    return unread(state.coverage, floor(edgeMs, slotSizeAt(nowMs)(edgeMs))).length === 0
+  }
+
+  private noteGaps(before: Coverage, after: Coverage): void {
+    const open = ({ gaps }: Coverage) => gaps.filter(({ state }) => state === 'open')
+    for (const window of subtract(open(after), open(before))) {
+      const reason = after.gaps.find(gap => gap.fromMs <= window.fromMs && window.fromMs < gap.untilMs)?.reason ?? ''
+      this.parts.note({ kind: 'gap.opened', window, reason })
+    }
+    for (const window of subtract(open(before), open(after))) this.parts.note({ kind: 'gap.closed', window })
+  }
+
+  private noteStanding(state: AccountState): void {
+    const { coverage, seen } = state
+    const length = (gapState: 'open' | 'lost') =>
+      coverage.gaps.filter(gap => gap.state === gapState).reduce((sum, gap) => sum + gap.untilMs - gap.fromMs, 0)
+    const standing: Standing = {
+      settledThroughMs: settledThrough(coverage, this.options.settleMs),
+      oldestUnreadMs: unread(coverage, this.parts.clock.now() - 2 * MINUTE_MS).at(0)?.fromMs ?? null,
+      coveredThroughMs: coveredThrough(coverage),
+      gapOpenMs: length('open'),
+      gapLostMs: length('lost'),
+      seenEntries: seen.size,
+    }
+    this.parts.note({ kind: 'standing', standing })
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Reading one window until it is proved complete. Rows flow on as they come, whether or not the read will be proved, because publishing is
+ * safe (repeats are recognised) and waiting is not. What cannot be proved is read again, then cut in two, and at one second becomes a gap.
+ *
+ *   read ──proved──▶ covered
+ *     │ too many rows, or pages not heard ──▶ split ──▶ read each part
+ *     └ in doubt ──▶ read again, at most three times ──▶ split; at the floor of 1 s: gap
+ */
+import { ConnectorError, codeOf } from '../errors.ts'
+import type { Row } from '../model/call-log.ts'
+import type { Proved } from '../model/coverage.ts'
+import { badRowFingerprint, contentHash, fingerprint } from '../model/fingerprint.ts'
+import { constantShift, countOutside, type FirstPage, firstPageOf, ignoresFilter, shiftText } from '../model/plausible.ts'
+import { type Doubt, ReadProof } from '../model/proof.ts'
+import type { BadSighting, Sighting } from '../model/sift.ts'
+import { SECOND_MS, spanMs, split, type Window, windowText } from '../model/window.ts'
+import type { Clock, Happening, Page, Source } from '../ports.ts'
+
+/** What a read comes to, piece by piece. */
+export type Step =
+  | { readonly kind: 'rows'; readonly calls: readonly Sighting[]; readonly bad: readonly BadSighting[] }
+  | { readonly kind: 'proved'; readonly proved: Proved }
+  | { readonly kind: 'gap'; readonly window: Window; readonly reason: string }
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+export interface ReaderParts {
+  readonly source: Source
+  readonly clock: Clock
+  readonly note: (happening: Happening) => void
+}
+
+export interface ReaderOptions {
+  readonly maxRowsPerRead: number
+  /** Fields whose changes are no changes. */
+  readonly ignored: ReadonlySet<string>
+}
+
+const MOST_READS = 3
+/** Parts of a window that holds too many rows are planned to be this full, so that few need to be cut again. */
+const PLANNED_FULLNESS = 0.7
+const MOST_PARTS = 48
+
+export class WindowReader {
+  private readonly parts: ReaderParts
+  private readonly options: ReaderOptions
+  private before: FirstPage | null = null
+
+  constructor(parts: ReaderParts, options: ReaderOptions) {
+    this.parts = parts
+    this.options = options
+  }
+
+  /**
+   * Every second of the window ends as proved or as a gap, unless the last step is `failed` or the signal ended the read early; what was
+   * yielded before stays true and must be committed.
+   */
+  async *read(window: Window, signal: AbortSignal): AsyncGenerator<Step, void, void> {
+    try {
+      yield* this.readAll(window, signal)
+    } catch (error) {
+      if (codeOf(error) === 'BUG') throw error
+      if (!signal.aborted) yield { kind: 'failed', error }
+    }
+  }
+
+  private async *readAll(window: Window, signal: AbortSignal): AsyncGenerator<Step, void, void> {
+    const waiting: Window[] = [window]
+    for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
+      const verdict = yield* this.readPart(part, signal)
+      if (verdict === null) continue
+      const floor = spanMs(part) <= SECOND_MS
+      if (floor) yield { kind: 'gap', window: part, reason: verdict.reason }
+      else {
+        const smaller = split(part, verdict.parts)
+        this.parts.note({ kind: 'window.bisected', window: part, parts: smaller.length, reason: verdict.reason })
+        waiting.unshift(...smaller)
+      }
+    }
+  }
+
+  /** `null` when the part was proved; else why it must be cut, and in how many pieces. */
+  private async *readPart(part: Window, signal: AbortSignal): AsyncGenerator<Step, Cut | null, void> {
+    let last: ReadProof | null = null
+    for (let attempt = 1; attempt <= MOST_READS; attempt += 1) {
+      const readAtMs = this.parts.clock.now()
+      const proof = new ReadProof()
+      const startsMs: number[] = []
+      for await (const page of this.parts.source.read(part, signal)) {
+        const { calls, bad } = this.sightingsOf(page)
+        if (page.number === 1 && !page.recheck) this.refuseImplausible(part, calls)
+        proof.note({ ...page, rawRows: page.rows.length, calls, bad })
+        if (!page.recheck) for (const { call } of calls) if (call.start_time !== null) startsMs.push(call.start_time)
+        yield { kind: 'rows', calls, bad }
+        const cut = this.cutFor(part, page, proof)
+        if (cut !== null) return cut
+      }
+      if (proof.drifted) this.parts.note({ kind: 'page.drift', window: part })
+      const doubt: Doubt | null = proof.doubt(last)
+      if (doubt === null) {
+        yield { kind: 'proved', proved: { ...part, readAtMs, startsMs: startsMs.sort((a, b) => a - b) } }
+        return null
+      }
+      this.parts.note({ kind: 'window.reread', window: part, reason: doubt })
+      last = proof
+    }
+    return { reason: 'unproved', parts: 2 }
+  }
+
+  private cutFor(part: Window, page: Page, proof: ReadProof): Cut | null {
+    if (page.unpaged) return { reason: 'unpaged', parts: 2 }
+    if (spanMs(part) <= SECOND_MS) return null
+    const rows = Math.max(page.total ?? 0, proof.rawRows)
+    if (rows <= this.options.maxRowsPerRead) return null
+    const wanted = Math.ceil(rows / (this.options.maxRowsPerRead * PLANNED_FULLNESS))
+    return { reason: 'too_many_rows', parts: Math.min(Math.max(2, wanted), MOST_PARTS) }
+  }
+
+  private sightingsOf(page: Page): { calls: Sighting[]; bad: BadSighting[] } {
+    const calls = new Map<string, Sighting>()
+    const bad: BadSighting[] = []
+    for (const row of page.rows) this.place(row, calls, bad)
+    return { calls: [...calls.values()], bad }
+  }
+
+  /** The same call twice on one page: the row with the later end counts; of equals always the same one, in whatever order they come. */
+  private place(row: Row, calls: Map<string, Sighting>, bad: BadSighting[]): void {
+    if (row.call === undefined) {
+      bad.push({ bad: row.bad, print: badRowFingerprint(row.bad.callId, row.bad.json) })
+      return
+    }
+    const sighting = { call: row.call, print: fingerprint(row.call, this.options.ignored) }
+    const known = calls.get(row.call.call_id)
+    if (known === undefined || isRather(sighting, known)) calls.set(row.call.call_id, sighting)
+  }
+
+  private refuseImplausible(part: Window, calls: readonly Sighting[]): void {
+    const outside = countOutside(part, calls)
+    if (outside > 0) this.parts.note({ kind: 'row.outside', count: outside })
+    const shiftMs = constantShift(part, calls)
+    if (shiftMs !== null) {
+      throw new ConnectorError(
+        'API_TIME_ZONE',
+        `asked for ${windowText(part)}, the API answered with calls shifted by ${shiftText(shiftMs)} hours: set accounts[].timeZone to the zone of its times, nothing was covered`,
+      )
+    }
+    const page = firstPageOf(part, calls)
+    if (ignoresFilter(page, this.before)) {
+      throw new ConnectorError(
+        'API_FILTER_IGNORED',
+        `two windows that share no time got the same ${page.rows} rows, the last for ${windowText(part)}: the API does not hear start_time and end_time; check api.style, nothing was covered`,
+      )
+    }
+    this.before = page
+  }
+}
+
+function isRather(one: Sighting, other: Sighting): boolean {
+  const laterMs = (one.call.end_time ?? 0) - (other.call.end_time ?? 0)
+  return laterMs > 0 || (laterMs === 0 && contentHash(one.print) > contentHash(other.print))
+}
+
+interface Cut {
+  readonly reason: 'too_many_rows' | 'unproved' | 'unpaged'
+  readonly parts: number
+}
