@@ -1,0 +1,146 @@
+/**
+ * `run`: the connector. The order of the start is the order of what may be disturbed: nothing before the ledger is recalled touches a
+ * running owner, and nothing opens before the settings are whole.
+ *
+ *   settings → endpoints → topics → registry and schema → API probe → fence → recall → claim → schedule
+ */
+import { Command } from 'commander'
+import { createEncoder } from '../avro/encoder.ts'
+import { resolveSchemaId } from '../avro/registry.ts'
+import { ConnectorError } from '../errors.ts'
+import type { Ending } from '../flow/account.ts'
+import { loadSettings } from '../host/environment.ts'
+import { packageVersion } from '../host/package.ts'
+import { listenForStop, type StopSignals } from '../host/signals.ts'
+import { resourceUsage } from '../host/usage.ts'
+import { startEndpoints } from '../server/endpoints.ts'
+import type { Settings } from '../settings.ts'
+import {
+  type AccountWiring,
+  clock,
+  createAccount,
+  createClient,
+  createTopicsOf,
+  createWatch,
+  topicSpecs,
+  type Watch,
+} from '../wiring.ts'
+
+export interface RunOptions {
+  readonly config: string
+  readonly once?: boolean
+  readonly exitOnFailure?: boolean
+  readonly firstStart?: boolean
+  readonly schedule?: string
+}
+
+/** `exit` is told the code of an orderly end; every other end is thrown. */
+export function runCommand(exit: (code: number) => void): Command {
+  return new Command('run')
+    .description('poll the API and publish what is new or changed')
+    .requiredOption('-c, --config <file>', 'settings, YAML or JSON')
+    .option(
+      '--once',
+      'read every range of every schedule once and stop: 0 when all of it is covered, 1 when something could not be proved',
+    )
+    .option('--schedule <names>', 'with --once: only these schedules, comma-separated')
+    .option('--exit-on-failure', 'end with 3 when the API refuses an account, instead of trying it again later')
+    .option('--first-start', 'publish although the events topic has records that the ledger does not know')
+    .action(async (options: RunOptions) => {
+      exit(await run(options))
+    })
+}
+
+/** Resolves with the exit code 0 or 1; every other end is a thrown, coded error. */
+async function run(options: RunOptions): Promise<number> {
+  const settings = loadSettings(options.config, ['accounts', 'kafka', 'registry'])
+  const mode = modeOf(options, settings)
+  const version = packageVersion()
+  const watch = createWatch(settings, version)
+  const stop = listenForStop(() => {
+    watch.readiness.stopping()
+    watch.log.info({ event: 'stopping' }, 'told to stop: finishing what has been read; a second signal ends at once')
+  })
+  const endpoints = await startEndpoints({
+    host: settings.http.host,
+    port: settings.http.port,
+    metricsText: () => watch.metrics.text(),
+    contentType: watch.metrics.contentType,
+    ready: () => watch.readiness.ready(),
+    status: () => watch.board.report(settings.name, version),
+    log: watch.log,
+  })
+  watch.log.info(
+    { event: 'started', version, address: endpoints.address },
+    `call-log-source ${version}, metrics at ${endpoints.address}/metrics`,
+  )
+  try {
+    const ending = await connect(settings, mode, watch, stop)
+    watch.log.info({ event: 'stopped', ending, ...resourceUsage() }, `ended: ${ending}`)
+    return ending === 'unproved' || stop.hard.aborted ? 1 : 0
+  } catch (error) {
+    if (stop.soft.aborted && error instanceof ConnectorError && error.code === 'STOPPED') return stop.hard.aborted ? 1 : 0
+    throw error
+  } finally {
+    stop.release()
+    await endpoints.close()
+  }
+}
+
+async function connect(settings: Settings, mode: AccountWiring['mode'], watch: Watch, stop: StopSignals): Promise<Ending> {
+  const { kafka, registry } = settings
+  const client = createClient(settings, watch.log)
+  const topics = createTopicsOf(client)
+  try {
+    const states = await topics.ensure(topicSpecs(settings), kafka.createTopics.enabled, stop.soft)
+    for (const state of states) {
+      if (state.created)
+        watch.log.info({ event: 'topic.created', topic: state.name, partitions: state.partitions }, `created topic ${state.name}`)
+      if (state.replicationFactor < 3) {
+        watch.log.warn(
+          { event: 'topic.fragile', topic: state.name, replicationFactor: state.replicationFactor },
+          `topic ${state.name} has ${state.replicationFactor} replica: exactly once holds only as long as that broker keeps its disk`,
+        )
+      }
+    }
+    const schemaId = await resolveSchemaId(registry, clock, stop.soft)
+    const encoder = createEncoder(schemaId)
+    const accounts = settings.accounts.map(account =>
+      createAccount({ settings, account, client, topics, states, encoder, note: watch.note(account.id), mode }, stop),
+    )
+    try {
+      const endings = await Promise.all(accounts.map(({ task }) => task.run()))
+      return endings.find(ending => ending !== 'covered') ?? 'covered'
+    } finally {
+      await Promise.all(accounts.map(account => account.close()))
+    }
+  } finally {
+    await topics.close()
+  }
+}
+
+/** Throws `ARGUMENTS_INVALID`. */
+function modeOf(options: RunOptions, settings: Settings): AccountWiring['mode'] {
+  return {
+    once: options.once === true,
+    exitOnFailure: options.exitOnFailure === true,
+    firstStart: options.firstStart === true,
+    schedules: schedulesOf(options, settings),
+  }
+}
+
+function schedulesOf(options: RunOptions, { polling }: Settings): string[] {
+  const names = (options.schedule ?? '')
+    .split(',')
+    .map(name => name.trim())
+    .filter(name => name !== '')
+  if (names.length > 0 && options.once !== true)
+    throw new ConnectorError(
+      'ARGUMENTS_INVALID',
+      '--schedule goes with --once: a connector that keeps running needs all of its schedules',
+    )
+  const unknown = names.filter(name => !polling.schedule.some(entry => entry.name === name))
+  if (unknown.length > 0)
+    throw new ConnectorError('ARGUMENTS_INVALID', `--schedule: "${unknown.join(',')}" is not in polling.schedule`)
+  return names
+}

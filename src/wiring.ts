@@ -1,0 +1,214 @@
+/** The one place that says `create` and `new`: settings in, the parts of a running connector out. No decision is made here. */
+import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { type AccountOptions, AccountTask } from './flow/account.ts'
+import type { Stop } from './flow/sweep.ts'
+import { systemClock } from './host/clock.ts'
+import { createKafka, type KafkaClient } from './kafka/client.ts'
+import { createLedgerReader } from './kafka/ledger-reader.ts'
+import { createPublisher } from './kafka/publisher.ts'
+import { createTopics } from './kafka/topics.ts'
+import { NORMALISER_VERSION } from './kaleyra/normalise.ts'
+import { createKaleyraSource } from './kaleyra/source.ts'
+import { createLedger } from './ledger/ledger.ts'
+import { partitionOf } from './model/partition.ts'
+import type { Clock, Encoder, Happening, Ledger, Source, TopicSpec, TopicState, Topics } from './ports.ts'
+import { createReadiness, type Readiness } from './server/readiness.ts'
+import { StatusBoard } from './server/status-board.ts'
+import type { AccountSettings, Settings } from './settings.ts'
+import { createLog, type Log } from './telemetry/log.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { createObserver } from './telemetry/observer.ts'
+
+export const clock: Clock = systemClock
+const random = Math.random
+
+/** Partitions of a ledger topic that we create: as many instances can share the accounts of one connector, for ever. */
+const LEDGER_PARTITIONS = 8
+const TRANSACTION_TIMEOUT_MS = 60_000
+
+/** Everything that watches, and nothing that acts. */
+export interface Watch {
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly board: StatusBoard
+  readonly readiness: Readiness
+  readonly note: (account: string) => (happening: Happening) => void
+}
+
+export function createWatch(settings: Settings, build: string): Watch {
+  const log = createLog({ level: settings.log.level, format: settings.log.format, secrets: secretsOf(settings) })
+  const schedules = [...settings.polling.schedule.map(({ name }) => name), 'backfill']
+  const metrics = createMetrics({ build: { version: build, node: process.version }, schedules })
+  metrics.watchProcess()
+  const observer = createObserver(metrics, log, clock)
+  const board = new StatusBoard(
+    settings.accounts.map(({ id }) => id),
+    () => clock.now(),
+  )
+  const readiness = createReadiness()
+  const note = (account: string) => (happening: Happening) => {
+    observer.note(account, happening)
+    board.note(account, happening)
+    if (happening.kind === 'task') readiness.note(happening.state)
+  }
+  return { log, metrics, board, readiness, note }
+}
+
+export function createClient(settings: Settings, log: Log): KafkaClient {
+  const { name, kafka } = settings
+  const { ssl, sasl } = kafka
+  const pem = (file: string | undefined, as: 'ca' | 'cert' | 'key') => (file === undefined ? {} : { [as]: readFileSync(file) })
+  return createKafka(
+    {
+      clientId: `call-log-source-${name}`,
+      brokers: kafka.brokers,
+      ...(ssl.enabled && {
+        ssl: { enabled: true, ...pem(ssl.caFile, 'ca'), ...pem(ssl.certFile, 'cert'), ...pem(ssl.keyFile, 'key') },
+      }),
+      ...(sasl !== undefined && { sasl }),
+    },
+    (_, message) => log.debug({ event: 'kafka.client' }, message),
+  )
+}
+
+export function createTopicsOf(client: KafkaClient): Topics {
+  return createTopics({ client, clock })
+}
+
+/** The three topics, as they should be when we have to create them: events, dead letters, ledger. */
+export function topicSpecs({ kafka }: Settings): readonly [TopicSpec, TopicSpec, TopicSpec] {
+  const {
+    topics,
+    createTopics: { partitions, replicationFactor, config },
+  } = kafka
+  const plain = { partitions, replicationFactor, config, required: {} }
+  const compact = { 'cleanup.policy': 'compact' }
+  return [
+    { name: topics.events, ...plain },
+    { name: topics.deadLetters, ...plain },
+    {
+      name: topics.ledger,
+      partitions: LEDGER_PARTITIONS,
+      replicationFactor,
+      config: { ...compact, 'min.cleanable.dirty.ratio': '0.1', 'segment.ms': '21600000', 'segment.bytes': '67108864' },
+      required: compact,
+    },
+  ]
+}
+
+export interface AccountWiring {
+  readonly settings: Settings
+  readonly account: AccountSettings
+  readonly client: KafkaClient
+  readonly topics: Topics
+  /** As `ensure` found them, in the order of `topicSpecs`. */
+  readonly states: readonly TopicState[]
+  readonly encoder: Encoder
+  readonly note: (happening: Happening) => void
+  readonly mode: {
+    readonly once: boolean
+    readonly exitOnFailure: boolean
+    readonly firstStart: boolean
+    readonly schedules: readonly string[]
+  }
+}
+
+export interface WiredAccount {
+  readonly task: AccountTask
+  close(): Promise<void>
+}
+
+export function createAccount(wiring: AccountWiring, stop: Stop): WiredAccount {
+  const { settings, encoder, note } = wiring
+  const source = createSource(settings, wiring.account, note)
+  const ledger = createAccountLedger(wiring, source)
+  const options = accountOptions(wiring)
+  return {
+    task: new AccountTask({ source, ledger, encoder, clock, random, note }, options, stop),
+    close: async () => {
+      await Promise.all([source.close(), ledger.close()])
+    },
+  }
+}
+
+export function createSource(
+  settings: Settings,
+  account: AccountSettings,
+  note: (happening: Happening) => void,
+): Source & { close(): Promise<void> } {
+  const { pageSize, requestsPerSecond, burst, timeoutMs } = settings.api
+  const { sid, apiKey, origin, timeZone } = account
+  const options = { sid, apiKey, origin, pageSize, requestsPerSecond, burst, timeoutMs, optIn: settings.records.optIn }
+  return createKaleyraSource({ ...options, ...(timeZone !== undefined && { timeZone }) }, { clock, random, note })
+}
+
+function createAccountLedger({ settings, account, client, topics, states, mode }: AccountWiring, source: Source): Ledger {
+  const { name, kafka, records, polling } = settings
+  const ledgerPartitions = partitionsOf(states, kafka.topics.ledger)
+  const partition = partitionOf(account.id, ledgerPartitions)
+  const publisher = createPublisher({
+    client,
+    clock,
+    transactionalId: `${name}-${partition}`,
+    topics: [kafka.topics.events, kafka.topics.deadLetters, kafka.topics.ledger],
+    compression: kafka.compression,
+    transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+  })
+  const reader = createLedgerReader({ client, clock, blockedMs: 2 * TRANSACTION_TIMEOUT_MS })
+  return createLedger(
+    { publisher, reader, topics, clock, notBeforeMs: () => source.notBeforeMs() },
+    {
+      identity: {
+        name,
+        account: account.id,
+        sid: account.sid,
+        ledgerTopic: kafka.topics.ledger,
+        ledgerPartitions,
+        eventsTopic: kafka.topics.events,
+        deadLettersTopic: kafka.topics.deadLetters,
+      },
+      partition,
+      maxSeen: records.maxSeen,
+      startFromMs: polling.startFromMs,
+      rules: rulesOf(settings, account),
+      firstStart: mode.firstStart,
+    },
+  )
+}
+
+function accountOptions({ settings, account, states, mode }: AccountWiring): AccountOptions {
+  const { kafka, polling, records } = settings
+  const output = (topic: string) => ({ topic, partitions: partitionsOf(states, topic) })
+  return {
+    account: account.id,
+    events: output(kafka.topics.events),
+    deadLetters: output(kafka.topics.deadLetters),
+    keyOf: kafka.key === 'account/call_id' ? callId => `${account.id}/${callId}` : callId => callId,
+    schedule: polling.schedule.filter(({ name }) => mode.schedules.length === 0 || mode.schedules.includes(name)),
+    maxRowsPerRead: polling.maxRowsPerRead,
+    ignored: new Set(records.ignoreChangesIn),
+    settleMs: polling.settleMs,
+    retryFailedMs: polling.retryFailedMs,
+    once: mode.once,
+    exitOnFailure: mode.exitOnFailure,
+  }
+}
+
+/** Two runs with the same fingerprint make the same record out of the same row. */
+function rulesOf({ records }: Settings, { timeZone }: AccountSettings): string {
+  const { optIn, ignoreChangesIn } = records
+  const rules = [NORMALISER_VERSION, timeZone ?? '', [...optIn].sort(), [...ignoreChangesIn].sort()]
+  return hash('sha256', JSON.stringify(rules)).slice(0, 16)
+}
+
+function partitionsOf(states: readonly TopicState[], topic: string): number {
+  return states.find(({ name }) => name === topic)?.partitions ?? 1
+}
+
+/** What must never appear in a line of ours, as a second line of defence. */
+function secretsOf({ accounts, kafka, registry }: Settings): string[] {
+  const sasl = kafka.sasl === undefined ? [] : [kafka.sasl.password]
+  const auth = [registry.auth.password, registry.auth.bearerToken]
+  return [...accounts.flatMap(({ sid, apiKey }) => [sid, apiKey]), ...sasl, ...auth].filter(secret => secret !== undefined)
+}
