@@ -1,0 +1,143 @@
+/**
+ * `npm run demo`: Kafka, a schema registry, a simulated API with live calls, late ones, changing ones and some 429, and the connector between
+ * them; what a consumer gets, a running line, and at the end the verdict of an independent read_committed consumer against the truth.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Command, InvalidArgumentError } from 'commander'
+import { Connector, settingsFor } from '../connector.ts'
+import { type ConsumedRecord, createDecoder, follow } from '../independent-consumer.ts'
+import { type Platform, startPlatform } from '../platform/platform.ts'
+import { judge, type PublishedRecord } from '../simulator/judge.ts'
+import { type Simulator, startSimulator } from '../simulator/server.ts'
+import { eventLine, runningLine, type StatusReply } from './lines.ts'
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 }
+const SHOWN_AT_FIRST = 15
+/** Rows may come this long after the end was called; then something is wrong. */
+const LAST_READ_MS = 60_000
+
+const duration = (text: string): number => {
+  const [, count, unit = ''] = /^(\d+)([smh])$/.exec(text) ?? []
+  if (count === undefined) throw new InvalidArgumentError('a duration such as 30s or 5m is expected')
+  return Number(count) * (UNITS[unit] ?? 1_000)
+}
+
+const options = new Command('demo')
+  .description('Shows the connector at work, with everything it needs started here. Ctrl-C ends it with a verdict.')
+  .option('--for <duration>', 'stop by itself after this long, such as 30s; exit 0 only if the verdict is clean', duration)
+  .option('--seed <number>', 'the same seed makes the same calls', Number, 1)
+  .parse()
+  .opts<{ for?: number; seed: number }>()
+
+const print = (line: string) => process.stdout.write(`${line}\n`)
+const over = new AbortController()
+const interrupted = new Promise<void>(resolve => {
+  process.once('SIGINT', () => {
+    over.abort()
+    resolve()
+  })
+})
+
+/** Some of everything, soon enough to be seen within half a minute. */
+function startApi(seed: number): Promise<Simulator> {
+  return startSimulator({
+    world: {
+      seed,
+      history: 1_500,
+      historyMs: 3_600_000,
+      livePerSecond: 4,
+      lateShare: 0.1,
+      lateMs: [2_000, 15_000],
+      changeShare: 0.2,
+      changeMs: [3_000, 15_000],
+      badRowShare: 0,
+    },
+    seed,
+    options: { requestsPerSecond: 10, burst: 5, faultShares: { http429: 0.03 } },
+  })
+}
+
+async function show(platform: Platform, simulator: Simulator): Promise<boolean> {
+  const name = `demo-${Date.now().toString(36)}`
+  const topic = `${name}.call-logs`
+  const settings = settingsFor(simulator, platform, name, {
+    api: { pageSize: 100, requestsPerSecond: 8, burst: 1 },
+    polling: {
+      startFrom: '3h',
+      schedule: [
+        { name: 'hot', every: '10s', span: '10m' },
+        { name: 'warm', every: '20s', span: '3h' },
+      ],
+    },
+    log: { level: 'info' },
+  })
+  await using connector = await Connector.start(settings)
+  const address = await connector.address()
+  print(`metrics at ${address}/metrics, state at ${address}/status`)
+  await connector.untilEvent('recalled')
+
+  const records: PublishedRecord[] = []
+  const decoder = createDecoder(platform.registryUrl)
+  const decoded: Promise<void>[] = []
+  const take = async (record: ConsumedRecord) => {
+    const content = (await decoder.decode(record.value)) as Readonly<Record<string, unknown>>
+    records.push({
+      callId: String(record.key),
+      revision: Number(record.headers.revision),
+      change: String(record.headers.change),
+      content,
+    })
+    if (records.length <= SHOWN_AT_FIRST || record.headers.change === 'UPDATED') print(eventLine(record, content))
+    else if (records.length === SHOWN_AT_FIRST + 1) print('  … from here on only updates are shown')
+  }
+  const follower = await follow(platform, topic, record => decoded.push(take(record)))
+
+  const ticking = tick(`${address}/status`)
+  await Promise.race([
+    interrupted,
+    connector.exited,
+    ...(options.for === undefined ? [] : [sleep(options.for, undefined, { ref: false })]),
+  ])
+  over.abort()
+  await ticking
+
+  const endMs = Date.now()
+  print('ending: one more complete read, then the verdict of an independent read_committed consumer')
+  await connector.untilEvent(
+    'window.read',
+    line => line.schedule === 'hot' && Date.parse(String(line.time)) > endMs + 10_000,
+    LAST_READ_MS,
+  )
+  connector.kill('SIGTERM')
+  const exit = await connector.exited
+  await follower.untilCaughtUp(LAST_READ_MS)
+  await follower.stop()
+  await Promise.all(decoded)
+
+  const verdict = judge(simulator.world, records, { settledBefore: endMs, until: endMs })
+  print(`published ${records.length} records of ${simulator.status().visible} calls; the connector ended with ${exit.code}`)
+  print(
+    `verdict: missing ${verdict.missing.length}, repeated ${verdict.repeated.length}, stale ${verdict.stale.length}, not the API’s ${verdict.extra.length}`,
+  )
+  return verdict.clean && exit.code === 0
+}
+
+const status = async (url: string): Promise<StatusReply> => (await (await fetch(url)).json()) as StatusReply
+
+/** The running line, every other second until the end is called. */
+async function tick(url: string): Promise<void> {
+  while (!over.signal.aborted) {
+    const reply = await status(url).catch(() => null)
+    if (reply !== null) print(runningLine(reply))
+    await sleep(2_000, undefined, { signal: over.signal }).catch(() => undefined)
+  }
+}
+
+const platform = await startPlatform({ log: print })
+const simulator = await startApi(options.seed)
+try {
+  process.exitCode = (await show(platform, simulator)) ? 0 : 1
+} finally {
+  await simulator.close()
+  await platform.stop()
+}

@@ -1,0 +1,44 @@
+/** A ledger and its topics on an in-memory Kafka, as wiring would build it. */
+
+import type { Identity } from '../../src/ledger/identity.ts'
+import { createLedger, type LedgerOptions } from '../../src/ledger/ledger.ts'
+import { DAY_MS } from '../../src/model/window.ts'
+import type { Clock, Ledger } from '../../src/ports.ts'
+import { MemoryCluster } from './memory-kafka.ts'
+
+export const identity: Identity = {
+  name: 'kaleyra',
+  account: 'main',
+  sid: 'HX0000000001US',
+  ledgerTopic: 'ledger',
+  ledgerPartitions: 1,
+  eventsTopic: 'events',
+  deadLettersTopic: 'dlq',
+}
+
+export const noSignal = new AbortController().signal
+
+export async function memoryCluster(ledgerPartitions = 1): Promise<MemoryCluster> {
+  const cluster = new MemoryCluster()
+  const spec = (name: string, partitions: number) => ({ name, partitions, replicationFactor: 1, config: {}, required: {} })
+  await cluster.topics().ensure([spec('ledger', ledgerPartitions), spec('events', 2), spec('dlq', 1)], true, noSignal)
+  return cluster
+}
+
+export function ledgerOn(
+  cluster: MemoryCluster,
+  clock: Clock,
+  overrides: Partial<LedgerOptions> = {},
+  notBeforeMs = () => 0,
+): Ledger {
+  return createLedger(
+    {
+      publisher: cluster.publisher('kaleyra-0'),
+      reader: cluster.reader({ blockedMs: 1_000, clock }),
+      topics: cluster.topics(),
+      clock,
+      notBeforeMs,
+    },
+    { identity, partition: 0, maxSeen: 100_000, startFromMs: DAY_MS, rules: 'rules-1', firstStart: false, ...overrides },
+  )
+}

@@ -1,0 +1,132 @@
+/**
+ * The platform in containers. Host ports are chosen before the start, since a broker must tell its clients where to find it.
+ * testcontainers finds the engine and its images, but the containers are made through the engine's client: its own way of starting
+ * them leaves a lock file behind, and here each container is told to the reaper (reaper.ts) before it runs.
+ */
+import { randomUUID } from 'node:crypto'
+import { brokerSettings, clusterId, type Node } from './broker-settings.ts'
+import { freePort } from './free-port.ts'
+import type { BrokerHandle, Platform, StartOptions } from './platform.ts'
+import { brokersAnswer, registryAnswers } from './readiness.ts'
+import { hold } from './reaped.ts'
+
+const kafkaImage = 'apache/kafka:4.3.1'
+const registryImage = 'quay.io/apicurio/apicurio-registry:3.0.9'
+
+/** Starts the platform; throws when no engine answers, when an image cannot be had, or when a server is not ready in time. */
+export async function startOnDocker({ brokers: size = 1, signal, log = () => {} }: StartOptions): Promise<Platform> {
+  process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true'
+  const { ImageName, getContainerRuntimeClient } = await import('testcontainers')
+  const client = await getContainerRuntimeClient().catch(error => {
+    throw new Error('no Docker engine answers', { cause: error })
+  })
+  for (const image of [kafkaImage, registryImage].map(name => ImageName.fromString(name))) {
+    if (await client.image.exists(image)) continue
+    log(`Pulling ${image.string}`)
+    await client.image.pull(image).catch(error => {
+      throw new Error(`the engine answers, but ${image.string} is neither present nor pullable`, { cause: error })
+    })
+  }
+  signal?.throwIfAborted()
+
+  const { dockerode } = client.container
+  const host = client.info.containerRuntime.host
+  const network = await dockerode.createNetwork({ Name: `call-log-source-${randomUUID()}` })
+  const dropNetwork = hold('network', network.id)
+  const running: { remove: () => Promise<void>; drop: () => void }[] = []
+  const stop = async () => {
+    for (const { remove, drop } of running.splice(0)) {
+      await remove()
+      drop()
+    }
+    await network.remove().catch(() => undefined)
+    dropNetwork()
+  }
+  const started = async ({ image, name, environment, port, hostPort }: ContainerPlan) => {
+    const container = await dockerode.createContainer({
+      Image: image,
+      Env: Object.entries(environment).map(([variable, value]) => `${variable}=${value}`),
+      ExposedPorts: { [`${port}/tcp`]: {} },
+      HostConfig: { NetworkMode: network.id, PortBindings: { [`${port}/tcp`]: [{ HostPort: String(hostPort) }] } },
+      NetworkingConfig: { EndpointsConfig: { [network.id]: { Aliases: [name] } } },
+    })
+    running.push({ remove: () => container.remove({ force: true, v: true }), drop: hold('container', container.id) })
+    await container.start()
+    return container
+  }
+
+  try {
+    const nodes = await Promise.all(Array.from({ length: size }, (_, index) => describeNode(index + 1, host)))
+    const registryPort = await freePort()
+    const registryUrl = `http://${host}:${registryPort}/apis/ccompat/v7`
+    const addresses = nodes.map(node => node.address)
+    const brokersUp = nodes.map(node => {
+      const port = Number(node.address.split(':').at(-1))
+      const environment = { CLUSTER_ID: clusterId, ...imageVariables(brokerSettings(node, nodes)) }
+      return started({ image: kafkaImage, name: alias(node.id), environment, port, hostPort: port })
+    })
+    const registryUp = started({ image: registryImage, name: 'registry', environment: {}, port: 8080, hostPort: registryPort })
+    // Settled, not all: a failed start must leave nothing behind that comes up after the stop.
+    const outcomes = await Promise.allSettled([...brokersUp, registryUp])
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    await Promise.all([brokersAnswer(addresses, size, signal), registryAnswers(registryUrl, signal)])
+
+    const containers = await Promise.all(brokersUp)
+    const broker = (id: number): BrokerHandle => {
+      const [node, handle] = [nodes[id - 1], containers[id - 1]]
+      if (node === undefined || handle === undefined) throw new Error(`There is no broker ${id}: the platform has ${size}`)
+      return {
+        address: node.address,
+        async kill(by = 'SIGKILL') {
+          if (!(await handle.inspect()).State.Running) return
+          const gone = handle.wait()
+          await handle.kill({ signal: by })
+          await gone
+        },
+        async start() {
+          if ((await handle.inspect()).State.Running) return
+          await handle.start()
+          await brokersAnswer([node.address])
+        },
+        freeze: () => handle.pause(),
+        thaw: () => handle.unpause(),
+      }
+    }
+    const tools = {
+      via: 'docker',
+      container: containers[0]?.id ?? '',
+      bootstrap: nodes.map(node => node.broker).join(','),
+    } as const
+    return { kind: 'docker', brokers: addresses, registryUrl, tools, broker, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** A container on the platform's network, one of its ports published. */
+interface ContainerPlan {
+  readonly image: string
+  /** By which the others find it. */
+  readonly name: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly port: number
+  readonly hostPort: number
+}
+
+const alias = (id: number): string => `kafka-${id}`
+
+async function describeNode(id: number, host: string): Promise<Node> {
+  return {
+    id,
+    address: `${host}:${await freePort()}`,
+    broker: `${alias(id)}:19092`,
+    controller: `${alias(id)}:19093`,
+    bind: '0.0.0.0',
+    folder: '/tmp/kafka-data',
+  }
+}
+
+/** The image reads KAFKA_NODE_ID as node.id. */
+const imageVariables = (settings: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(settings).map(([name, value]) => [`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`, value]))
