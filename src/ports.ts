@@ -3,6 +3,7 @@
  * Adapters implement these; no library's type crosses this file.
  */
 import type { CallLogEvent, Row } from './model/call-log.ts'
+import type { Dialect } from './model/dialect.ts'
 import type { Happening } from './model/happening.ts'
 import type { StoredEntry } from './model/sift.ts'
 import type { AccountState } from './model/state.ts'
@@ -45,11 +46,25 @@ export interface Page {
 /** One account's API. */
 export interface Source {
   /**
+   * Shows that the API can be read: finds its dialect by evidence when none is known, else asks for the last minute once. Throws coded
+   * `API_…` errors. After a run of unexpected answers the dialect counts as unknown again.
+   */
+  probe(signal: AbortSignal): Promise<void>
+  /** As far as known; `null` before the first successful probe. */
+  dialect(): Dialect | null
+  /** Believes a dialect found earlier, unless the settings name another style. */
+  adopt(dialect: Dialect): void
+  /**
    * Reads a window page by page, in order; the request goes out with one second more on both sides, since the API's bounds are unspecified.
    * After the last page of several, page 1 comes once more with `recheck`. Every request obeys the account's rate; temporary failures are
    * retried within. Throws coded `API_…` errors; then nothing about this window is proved. The consumer may stop early.
    */
   read(window: Window, signal: AbortSignal): AsyncIterable<Page>
+  /**
+   * One request for the first page of exactly these bounds, without a margin, for comparing its `total` with the books. `total` is `null` unless
+   * it is known to count everything that matches. Throws like `read`.
+   */
+  glance(window: Window, signal: AbortSignal): Promise<Page>
   /** The API's clock minus ours in milliseconds, from the newest answer's `Date`; `null` before the first answer. */
   skewMs(): number | null
   /** Requests sent so far, retries included. */
@@ -143,14 +158,23 @@ export interface TopicState {
   readonly created: boolean
 }
 
+export interface PartitionEnds {
+  /** Log start. */
+  readonly low: bigint
+  /** Last stable offset: where `read_committed` readers end, held back by any open transaction. */
+  readonly stable: bigint
+  /** High watermark: everything written lies before it, whatever becomes of its transaction. At least `stable`. */
+  readonly high: bigint
+}
+
 export interface Topics {
   /**
    * Makes sure that each topic exists with the required settings, creating it when `create` allows. Throws `TOPIC_MISSING`,
    * `TOPIC_MISCONFIGURED`, `KAFKA_UNREACHABLE`, `KAFKA_UNAUTHORIZED`. An existing topic is never altered.
    */
   ensure(topics: readonly TopicSpec[], create: boolean, signal: AbortSignal): Promise<TopicState[]>
-  /** Log start and last stable offset of each partition. */
-  offsets(topic: string, signal: AbortSignal): Promise<ReadonlyMap<number, { readonly low: bigint; readonly stable: bigint }>>
+  /** The ends of each partition. */
+  offsets(topic: string, signal: AbortSignal): Promise<ReadonlyMap<number, PartitionEnds>>
   close(): Promise<void>
 }
 
@@ -164,10 +188,10 @@ export interface Chunk {
 /** One account's ledger: the only place where progress lives. */
 export interface Ledger {
   /**
-   * What can be known without disturbing anybody: until when the API told an earlier life to stay away. Refuses a ledger that is not ours,
-   * throwing `LEDGER_MISMATCH`, `LEDGER_UNREADABLE`, `KAFKA_…`, `STOPPED`.
+   * What can be known without disturbing anybody: until when the API told an earlier life to stay away, and in which dialect it spoke. Refuses
+   * a ledger that is not ours, throwing `LEDGER_MISMATCH`, `LEDGER_UNREADABLE`, `KAFKA_…`, `STOPPED`.
    */
-  look(signal: AbortSignal): Promise<{ readonly notBeforeMs: number }>
+  look(signal: AbortSignal): Promise<{ readonly notBeforeMs: number; readonly dialect: Dialect | null }>
   /**
    * Fences every older instance, reads back everything ever committed, and commits a claim, which proves that publishing works. When it
    * resolves, the state is exactly what the topic holds. Throws `LEDGER_…`, `FENCED` when a newer instance has claimed meanwhile,

@@ -157,7 +157,7 @@ function createAccountLedger({ settings, account, client, topics, states, mode }
   })
   const reader = createLedgerReader({ client, clock, blockedMs: 2 * TRANSACTION_TIMEOUT_MS })
   return createLedger(
-    { publisher, reader, topics, clock, notBeforeMs: () => source.notBeforeMs() },
+    { publisher, reader, topics, clock, notBeforeMs: () => source.notBeforeMs(), dialect: () => source.dialect() },
     {
       identity: {
         name,

@@ -33,7 +33,6 @@ export interface AccountParts {
 }
 
 export interface AccountOptions extends ReaderOptions, PackOptions, TimetableOptions {
-  readonly settleMs: number
   readonly retryFailedMs: number
   /** Read what is due at the start and end; an API verdict ends it too. */
   readonly once: boolean
@@ -99,14 +98,15 @@ export class AccountTask {
   }
 
   /**
-   * One request that must be answered well; it also shows the API's clock. Disturbs nobody, so it comes before the ledger is claimed, but not
-   * before an earlier life's promise to stay away has been read.
+   * The API must answer well before the ledger is claimed: nobody is disturbed for an account that cannot be read. Not before an earlier
+   * life's promise to stay away has been read, though.
    */
   private async probe(): Promise<void> {
-    this.parts.source.holdUntil((await this.parts.ledger.look(this.stop.soft)).notBeforeMs)
-    const untilMs = edgeOf(this.parts.clock.now(), this.parts.source.skewMs())
-    for await (const page of this.parts.source.read({ fromMs: untilMs - MINUTE_MS, untilMs }, this.stop.soft))
-      if (page.number === 1) break
+    const { source, ledger } = this.parts
+    const { notBeforeMs, dialect } = await ledger.look(this.stop.soft)
+    source.holdUntil(notBeforeMs)
+    if (dialect !== null) source.adopt(dialect)
+    await source.probe(this.stop.soft)
   }
 
   private async recall(): Promise<AccountState> {

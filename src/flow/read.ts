@@ -5,21 +5,26 @@
  *   read ──proved──▶ covered
  *     │ too many rows, or pages not heard ──▶ split ──▶ read each part
  *     └ in doubt ──▶ read again, at most three times ──▶ split; at the floor of 1 s: gap
+ *
+ * A settled window is first only counted: for one request, and read where the count is not what the books say.
  */
 import { ConnectorError, codeOf } from '../errors.ts'
 import type { Row } from '../model/call-log.ts'
-import type { Proved } from '../model/coverage.ts'
+import type { Proved, Slot } from '../model/coverage.ts'
 import { badRowFingerprint, contentHash, fingerprint } from '../model/fingerprint.ts'
 import { constantShift, countOutside, type FirstPage, firstPageOf, ignoresFilter, shiftText } from '../model/plausible.ts'
 import { type Doubt, ReadProof } from '../model/proof.ts'
+import type { Due } from '../model/schedule.ts'
 import type { BadSighting, Sighting } from '../model/sift.ts'
 import { SECOND_MS, spanMs, split, type Window, windowText } from '../model/window.ts'
 import type { Clock, Happening, Page, Source } from '../ports.ts'
+import { Counting, rangeOf } from './counting.ts'
 
 /** What a read comes to, piece by piece. */
 export type Step =
   | { readonly kind: 'rows'; readonly calls: readonly Sighting[]; readonly bad: readonly BadSighting[] }
   | { readonly kind: 'proved'; readonly proved: Proved }
+  | { readonly kind: 'unchanged'; readonly window: Window; readonly checkedMs: number }
   | { readonly kind: 'gap'; readonly window: Window; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: unknown }
 
@@ -43,6 +48,7 @@ const MOST_PARTS = 48
 export class WindowReader {
   private readonly parts: ReaderParts
   private readonly options: ReaderOptions
+  private readonly counting = new Counting()
   private before: FirstPage | null = null
 
   constructor(parts: ReaderParts, options: ReaderOptions) {
@@ -51,15 +57,43 @@ export class WindowReader {
   }
 
   /**
-   * Every second of the window ends as proved or as a gap, unless the last step is `failed` or the signal ended the read early; what was
+   * Every second of the window ends as proved, as a gap or as unchanged, unless the last step is `failed` or the signal ended the read early; what was
    * yielded before stays true and must be committed.
    */
-  async *read(window: Window, signal: AbortSignal): AsyncGenerator<Step, void, void> {
+  async *read({ window, settled }: Pick<Due, 'window' | 'settled'>, signal: AbortSignal): AsyncGenerator<Step, void, void> {
     try {
-      yield* this.readAll(window, signal)
+      yield* settled.length > 0 ? this.compare(settled, signal) : this.readAll(window, signal)
     } catch (error) {
       if (codeOf(error) === 'BUG') throw error
       if (!signal.aborted) yield { kind: 'failed', error }
+    }
+  }
+
+  /** One request for a settled range whose calls the API still counts as the books do; where it does not, the range is read. */
+  private async *compare(slots: readonly Slot[], signal: AbortSignal): AsyncGenerator<Step, void, void> {
+    const range = rangeOf(slots)
+    const booked = slots.reduce((sum, { count }) => sum + count, 0)
+    const bounds = this.counting.boundsOf(range)
+    if (bounds === null) return yield* this.readAll(range, signal)
+    const checkedMs = this.parts.clock.now()
+    const { total, ...page } = await this.parts.source.glance(bounds, signal)
+    const { calls, bad } = this.sightingsOf(page)
+    this.refuseImplausible(bounds, calls)
+    yield { kind: 'rows', calls, bad }
+    if (total === booked) {
+      this.counting.matched(booked)
+      yield { kind: 'unchanged', window: range, checkedMs }
+    } else if (this.counting.isProved && total !== null && slots.length > 1 && booked > 2 * page.rows.length) {
+      const half = Math.ceil(slots.length / 2)
+      yield* this.compare(slots.slice(0, half), signal)
+      yield* this.compare(slots.slice(half), signal)
+    } else {
+      let found = 0
+      for await (const step of this.readAll(range, signal)) {
+        if (step.kind === 'proved') found += startsIn(step.proved)
+        yield step
+      }
+      this.counting.differed({ total, found, booked })
     }
   }
 
@@ -115,7 +149,7 @@ export class WindowReader {
     return { reason: 'too_many_rows', parts: Math.min(Math.max(2, wanted), MOST_PARTS) }
   }
 
-  private sightingsOf(page: Page): { calls: Sighting[]; bad: BadSighting[] } {
+  private sightingsOf(page: Pick<Page, 'rows'>): { calls: Sighting[]; bad: BadSighting[] } {
     const calls = new Map<string, Sighting>()
     const bad: BadSighting[] = []
     for (const row of page.rows) this.place(row, calls, bad)
@@ -157,6 +191,10 @@ export class WindowReader {
 function isRather(one: Sighting, other: Sighting): boolean {
   const laterMs = (one.call.end_time ?? 0) - (other.call.end_time ?? 0)
   return laterMs > 0 || (laterMs === 0 && contentHash(one.print) > contentHash(other.print))
+}
+
+function startsIn({ fromMs, untilMs, startsMs = [] }: Proved): number {
+  return startsMs.filter(startMs => fromMs <= startMs && startMs < untilMs).length
 }
 
 interface Cut {

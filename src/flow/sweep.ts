@@ -1,5 +1,5 @@
 /** The story in one paragraph: read a window, sift what is news, encode it, commit it together with what is now covered. */
-import { book, openGap, type Proved } from '../model/coverage.ts'
+import { book, check, openGap, type Proved } from '../model/coverage.ts'
 import type { Due } from '../model/schedule.ts'
 import { sift } from '../model/sift.ts'
 import type { AccountState } from '../model/state.ts'
@@ -30,7 +30,7 @@ export async function sweep(parts: Sweep, due: Due, state: AccountState, stop: S
   const { account, reader, packer, committer, clock } = parts
   const proved: Proved[] = []
   let failure: unknown = null
-  for await (const step of reader.read(due.window, stop.soft)) {
+  for await (const step of reader.read(due, stop.soft)) {
     const observedAtMs = clock.now()
     if (step.kind === 'rows') {
       const news = sift(state.seen, step.calls, step.bad, { ...due, account, rules: state.rules, observedAtMs })
@@ -38,6 +38,8 @@ export async function sweep(parts: Sweep, due: Due, state: AccountState, stop: S
     } else if (step.kind === 'proved') {
       proved.push(step.proved)
       state.coverage = book(state.coverage, proved, observedAtMs)
+    } else if (step.kind === 'unchanged') {
+      state.coverage = check(state.coverage, step.window, step.checkedMs)
     } else if (step.kind === 'gap') {
       state.coverage = openGap(state.coverage, step.window, step.reason, observedAtMs)
     } else {

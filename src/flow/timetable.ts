@@ -10,21 +10,25 @@ import type { Happening } from '../ports.ts'
 export interface TimetableOptions {
   readonly account: string
   readonly schedule: readonly ScheduleEntry[]
+  readonly settleMs: number
+  readonly maxRowsPerRead: number
 }
 
 export class Timetable {
   private readonly entries: readonly ScheduleEntry[]
   private readonly stretched = new Map<string, number>()
   private readonly seed: number
+  private readonly limits: Pick<Plan, 'settleMs' | 'rowsPerWindow'>
 
-  constructor({ account, schedule }: TimetableOptions) {
+  constructor({ account, schedule, settleMs, maxRowsPerRead }: TimetableOptions) {
+    this.limits = { settleMs, rowsPerWindow: maxRowsPerRead }
     this.entries = [...schedule].sort((a, b) => a.everyMs - b.everyMs)
     this.seed = Number.parseInt(hash('sha256', account).slice(0, 8), 16)
   }
 
   /** With `tickMs` every schedule has its newest tick then: each range is due unless it was read since. */
   plan(nowMs: number, tickMs: number | null): Plan {
-    return { schedule: this.entries, tickMs: entry => tickMs ?? this.tickMs(entry, nowMs) }
+    return { ...this.limits, schedule: this.entries, tickMs: entry => tickMs ?? this.tickMs(entry, nowMs) }
   }
 
   untilNextTickMs(nowMs: number): number {

@@ -5,6 +5,7 @@
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import errors from 'kafkajs/src/protocol/error.js'
 import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js'
+import type { PartitionEnds } from '../ports.ts'
 import type { AbortedTransaction } from './committed.ts'
 
 export interface FetchAnswer {
@@ -83,22 +84,39 @@ function failOn(code: number): void {
   if (code !== 0) throw errors.createErrorFromCode(code)
 }
 
-/** The ends of a partition; `stable` was asked before `high`, so when both are equal there was a moment without open transactions. */
-export async function endsOf(broker: Cluster.Broker, place: Place): Promise<{ low: bigint; stable: bigint; high: bigint }> {
-  const low = await listOffset(broker, place, readCommitted, earliest)
-  const stable = await listOffset(broker, place, readCommitted, latest)
-  const high = await listOffset(broker, place, readUncommitted, latest)
-  return { low, stable, high }
+/**
+ * The ends of partitions of one leader; `stable` was asked before `high`, so when both are equal there was a moment without open
+ * transactions.
+ */
+export async function endsOf(
+  broker: Cluster.Broker,
+  topic: string,
+  partitions: readonly number[],
+): Promise<Map<number, PartitionEnds>> {
+  const list = (isolationLevel: number, timestamp: number) => listOffsets(broker, topic, partitions, isolationLevel, timestamp)
+  const low = await list(readCommitted, earliest)
+  const stable = await list(readCommitted, latest)
+  const high = await list(readUncommitted, latest)
+  return new Map(
+    partitions.map((partition, index) => {
+      const [first, last, written] = [low[index], stable[index], high[index]]
+      if (first === undefined || last === undefined || written === undefined)
+        throw new Error(`no offset was answered for ${topic} partition ${partition}`)
+      return [partition, { low: first, stable: last, high: written }]
+    }),
+  )
 }
 
-async function listOffset(
+/** In the order of `partitions`. */
+async function listOffsets(
   broker: Cluster.Broker,
-  { topic, partition }: Place,
+  topic: string,
+  partitions: readonly number[],
   isolationLevel: number,
   timestamp: number,
-): Promise<bigint> {
-  const { responses } = await broker.listOffsets({ isolationLevel, topics: [{ topic, partitions: [{ partition, timestamp }] }] })
-  const found = responses[0]?.partitions.find(answer => answer.partition === partition)
-  if (found === undefined) throw new Error(`no offset was answered for ${topic} partition ${partition}`)
-  return BigInt(found.offset)
+): Promise<(bigint | undefined)[]> {
+  const asked = partitions.map(partition => ({ partition, timestamp }))
+  const { responses } = await broker.listOffsets({ isolationLevel, topics: [{ topic, partitions: asked }] })
+  const found = new Map(responses[0]?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
+  return partitions.map(partition => found.get(partition))
 }

@@ -109,18 +109,6 @@ declare module 'kafkajs/src/cluster/index.js' {
     findTopicPartitionMetadata(topic: string): readonly Cluster.PartitionMetadata[]
     findBroker(which: { readonly nodeId: number }): Promise<Cluster.Broker>
     findControllerBroker(): Promise<Cluster.Broker>
-    fetchTopicsOffset(
-      topics: readonly {
-        readonly topic: string
-        readonly fromBeginning: boolean
-        readonly partitions: readonly { readonly partition: number }[]
-      }[],
-    ): Promise<
-      readonly {
-        readonly topic: string
-        readonly partitions: readonly { readonly partition: number; readonly offset: string }[]
-      }[]
-    >
   }
 
   export = Cluster

@@ -4,7 +4,7 @@
  * partition is a marker.
  */
 import { ConnectorError } from '../errors.ts'
-import type { Clock, LedgerReader, LedgerRecord } from '../ports.ts'
+import type { Clock, LedgerReader, LedgerRecord, PartitionEnds } from '../ports.ts'
 import type { KafkaClient } from './client.ts'
 import { committedOf } from './committed.ts'
 import { Deadline } from './deadline.ts'
@@ -47,8 +47,19 @@ export function createLedgerReader(options: LedgerReaderOptions): LedgerReader {
 
 type Ends = typeof endsAsTheyAre
 
-function endsAsTheyAre(options: LedgerReaderOptions, place: Place, leader: PartitionLeader, signal: AbortSignal) {
-  return leader.ask(broker => endsOf(broker, place), patience(options, place, signal))
+async function endsAsTheyAre(
+  options: LedgerReaderOptions,
+  place: Place,
+  leader: PartitionLeader,
+  signal: AbortSignal,
+): Promise<PartitionEnds> {
+  const { topic, partition } = place
+  const ask = async (broker: Parameters<typeof endsOf>[0]) => {
+    const ends = (await endsOf(broker, topic, [partition])).get(partition)
+    if (ends === undefined) throw new Error(`no ends of ${topic} partition ${partition}`)
+    return ends
+  }
+  return await leader.ask(ask, patience(options, place, signal))
 }
 
 /** Log start and end of a partition without open transactions. */

@@ -4,10 +4,11 @@
  */
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { ConnectorError } from '../errors.ts'
-import type { Clock, TopicSpec, TopicState, Topics } from '../ports.ts'
+import type { Clock, PartitionEnds, TopicSpec, TopicState, Topics } from '../ports.ts'
 import type { KafkaClient } from './client.ts'
 import { Deadline } from './deadline.ts'
 import { brokerCode, causeOf, textOf, unauthorized, unreachable } from './failures.ts'
+import { endsOf } from './fetch.ts'
 import { createCommand, misconfigured } from './topic-remedies.ts'
 
 export interface TopicsOptions {
@@ -174,23 +175,15 @@ async function verifySettings({ cluster, brokers, deadline }: Asking, { name, re
   if (wrong.length > 0) throw misconfigured(brokers, name, wrong, found)
 }
 
-async function offsetsOf({ cluster, deadline }: Asking, topic: string) {
+async function offsetsOf({ cluster, deadline }: Asking, topic: string): Promise<Map<number, PartitionEnds>> {
   await deadline.wait(cluster.addMultipleTargetTopics([topic]))
-  const partitions = cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ partition: partitionId }))
-  // kafkajs lists with READ_COMMITTED here: the end is the last stable offset.
-  const list = async (fromBeginning: boolean) => {
-    const [answer] = await deadline.wait(cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]))
-    return new Map(answer?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
+  const ends = new Map<number, PartitionEnds>()
+  for (const [leader, partitions] of Map.groupBy(cluster.findTopicPartitionMetadata(topic), ({ leader }) => leader)) {
+    const broker = await deadline.wait(cluster.findBroker({ nodeId: leader }))
+    const ids = partitions.map(({ partitionId }) => partitionId)
+    for (const [partition, found] of await deadline.wait(endsOf(broker, topic, ids))) ends.set(partition, found)
   }
-  const [low, stable] = [await list(true), await list(false)]
-  return new Map(
-    partitions.map(({ partition }) => {
-      const [first, last] = [low.get(partition), stable.get(partition)]
-      if (first === undefined || last === undefined)
-        throw new Error(`no offsets were answered for ${topic} partition ${partition}`)
-      return [partition, { low: first, stable: last }]
-    }),
-  )
+  return ends
 }
 
 function missing({ brokers }: Asking, spec: TopicSpec, why: string, cause?: unknown): ConnectorError {

@@ -12,6 +12,7 @@
  */
 import { ConnectorError } from '../errors.ts'
 import type { Row } from '../model/call-log.ts'
+import type { Dialect } from '../model/dialect.ts'
 import { instantText, SECOND_MS, type Window } from '../model/window.ts'
 import type { Page } from '../ports.ts'
 import type { Ask, Send } from './retry.ts'
@@ -27,6 +28,21 @@ export interface Paging {
 
 export function unprovedPaging(): Paging {
   return { mode: 'unproved', total: 'unproven', largestPage: 0 }
+}
+
+/** What is known of the paging, in the words of the dialect. */
+export function dialectOf({ mode, total }: Paging): Pick<Dialect, 'page' | 'offset' | 'total'> {
+  return {
+    page: mode === 'page' ? 'index' : mode === 'unproved' ? 'unknown' : 'ignored',
+    offset: mode === 'offset' ? 'rows' : mode === 'none' ? 'ignored' : 'unknown',
+    total: total === 'proven' ? 'all' : total === 'own_count' ? 'page' : 'unknown',
+  }
+}
+
+/** Takes over what an earlier life found out. */
+export function adoptPaging(paging: Paging, { page, offset, total }: Dialect): void {
+  paging.mode = page === 'index' ? 'page' : offset === 'rows' ? 'offset' : offset === 'ignored' ? 'none' : 'unproved'
+  paging.total = total === 'all' ? 'proven' : total === 'page' ? 'own_count' : 'unproven'
 }
 
 export interface PagesDeps {
@@ -145,6 +161,18 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
     }
   }
   if (number > 2) yield page(1, await fetch(firstCursor(), WITHIN_READ), 'recheck')
+}
+
+/** One request for the first page of exactly these bounds; `total` only when it is known to count all, or could hide nothing. */
+export async function readFirstPage(window: Window, deps: PagesDeps, signal: AbortSignal): Promise<Page> {
+  const { paging, pageSize, filters } = deps
+  const bounds = { start_time: instantText(window.fromMs), end_time: instantText(window.untilMs) }
+  const page = paging.mode === 'offset' ? {} : { page: '1' }
+  const fields = { ...filters, limit: String(pageSize), ...bounds, ...page }
+  const answer = await deps.send({ fields, limit: pageSize, priority: FIRST_READ }, signal)
+  if (answer.total !== null && answer.total > answer.rows.length) paging.total = 'proven'
+  const total = paging.total === 'proven' ? answer.total : null
+  return { number: 1, rows: deps.normalise(answer.rows), total, recheck: false, unpaged: false }
 }
 
 /** `repeat` also when all of page 1 comes again with more: then `page` is a count of pages, not an index. */

@@ -3,11 +3,14 @@
  * top. Whoever builds two sources on the same API key gives them the same budget.
  */
 import { ConnectorError, codeOf, type ErrorCode } from '../errors.ts'
+import type { Dialect } from '../model/dialect.ts'
+import { edgeOf } from '../model/schedule.ts'
+import { MINUTE_MS, type Window } from '../model/window.ts'
 import type { Clock, Happening, RequestOutcome, Source } from '../ports.ts'
 import { type Budget, createBudget } from './budget.ts'
 import { judge, skewOf } from './envelope.ts'
 import { createNormaliser } from './normalise.ts'
-import { readPages, unprovedPaging } from './pages.ts'
+import { adoptPaging, dialectOf, readFirstPage, readPages, unprovedPaging } from './pages.ts'
 import { type Send, withRetry } from './retry.ts'
 import { createTransport } from './transport.ts'
 
@@ -88,8 +91,36 @@ export function createKaleyraSource(options: KaleyraSourceOptions, deps: Kaleyra
     })
 
   const send = withRetry(exchange, deps)
+  const pages = { send, normalise, paging, pageSize: options.pageSize, filters }
+  let probedAtMs: number | null = null
+
+  function dialect(): Dialect | null {
+    if (probedAtMs === null) return null
+    return {
+      ...dialectOf(paging),
+      style: 'post-form',
+      provedBy: 'assumed',
+      limitIn: 'unknown',
+      largestLimit: null,
+      instants: 'z',
+      probedAtMs,
+    }
+  }
+
   return {
-    read: (window, signal) => readPages(window, { send, normalise, paging, pageSize: options.pageSize, filters }, signal),
+    async probe(signal) {
+      const untilMs = edgeOf(clock.now(), skewMs)
+      const window: Window = { fromMs: untilMs - MINUTE_MS, untilMs }
+      await readFirstPage(window, pages, signal)
+      probedAtMs = clock.now()
+    },
+    dialect,
+    adopt(known) {
+      adoptPaging(paging, known)
+      probedAtMs = known.probedAtMs
+    },
+    read: (window, signal) => readPages(window, pages, signal),
+    glance: (window, signal) => readFirstPage(window, pages, signal),
     skewMs: () => skewMs,
     requests: () => requests,
     notBeforeMs: () => budget.notBeforeMs(),

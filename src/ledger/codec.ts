@@ -31,6 +31,10 @@ export interface Checkpoint {
   readonly writtenAt: number
   readonly coverage: Coverage
   readonly notBefore: number
+  /** As `dialectText` writes it. */
+  readonly dialect: string | null
+  /** As `filtersText` writes them. */
+  readonly filters: string
   readonly offsets: Readonly<Record<string, readonly number[]>>
 }
 
@@ -127,7 +131,8 @@ export function decodeCheckpoint(bytes: Buffer): Checkpoint {
       const untilMs = fromMs + stored.length * SECOND_MS
       const firstReadMs = untilMs + stored.firstRead
       beforeMs = untilMs
-      return { fromMs, untilMs, firstReadMs, newestReadMs: firstReadMs + stored.newestRead, count: stored.count }
+      const newestReadMs = firstReadMs + stored.newestRead
+      return { fromMs, untilMs, firstReadMs, newestReadMs, count: stored.count, checkedMs: newestReadMs }
     }),
     gaps: gaps.map(
       (gap): Gap => ({

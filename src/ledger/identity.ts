@@ -2,8 +2,9 @@
  * To whom a ledger belongs. Every accident that would make it speak for something else is refused with its remedy and never guessed: the
  * price of a wrong guess is a topic full of repeats, or calls that are never read.
  */
-import { createHmac } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 import { ConnectorError } from '../errors.ts'
+import type { PartitionEnds } from '../ports.ts'
 import type { Birth, Checkpoint } from './codec.ts'
 
 export interface Identity {
@@ -15,6 +16,21 @@ export interface Identity {
   readonly ledgerPartitions: number
   readonly eventsTopic: string
   readonly deadLettersTopic: string
+  /** As `filtersText` writes them. */
+  readonly filters: string
+}
+
+/**
+ * `api.filters` as the checkpoint keeps them: the same text for the same filters in any order, empty for none. Numbers are only digests here:
+ * the text stands in the ledger and in the message of a refusal.
+ */
+export function filtersText(filters: { readonly bridge: readonly string[]; readonly status: readonly string[] }): string {
+  const [bridge, status] = [filters.bridge, filters.status].map(list => [...new Set(list)].sort())
+  const parts: string[] = []
+  if (status !== undefined && status.length > 0) parts.push(`status ${status.join(',')}`)
+  if (bridge !== undefined && bridge.length > 0)
+    parts.push(`bridge ${hash('sha256', JSON.stringify(bridge)).slice(0, 16)} (digest of ${bridge.length})`)
+  return parts.join('; ')
 }
 
 /** What two runs compare instead of the SID, which never leaves the settings. */
@@ -49,13 +65,24 @@ export function assertOurs(identity: Identity, birth: Birth | null, checkpoint: 
       checkpoint.sidHash === sidHashOf(identity),
       `account "${account}" has another SID than the one its ledger was written with: restore the SID, or give the new SID a new account id`,
     )
+    refuseUnless(
+      checkpoint.filters === identity.filters,
+      `account "${account}" was read with ${shown(checkpoint.filters)} so far and has ${shown(identity.filters)} now, so what its ledger calls covered would not be: restore api.filters, or start with a new \`name\` or a new ledger topic`,
+    )
   }
 }
 
-/** Throws `LEDGER_MISMATCH` when the output topic is not the one the checkpoint wrote to: its end lies before what was written. */
-export function assertNotRecreated(topic: string, known: readonly number[], ends: ReadonlyMap<number, bigint>): void {
+function shown(filters: string): string {
+  return filters === '' ? 'no api.filters' : `api.filters "${filters}"`
+}
+
+/**
+ * Throws `LEDGER_MISMATCH` when the output topic is not the one the checkpoint wrote to: its end lies before what was written. The end of all
+ * records, not of the committed ones: a transaction that another program left open hides ours without harming them.
+ */
+export function assertNotRecreated(topic: string, known: readonly number[], ends: ReadonlyMap<number, PartitionEnds>): void {
   known.forEach((offset, partition) => {
-    const end = ends.get(partition)
+    const end = ends.get(partition)?.high
     refuseUnless(
       offset < 0 || (end !== undefined && BigInt(offset) < end),
       `topic ${topic}, partition ${partition}: records up to offset ${offset} were written and it now ends at ${end ?? 'nothing: the partition is gone'}: the topic was created anew; start a new ledger topic (kafka.topics.ledger) with --first-start to publish everything again`,
@@ -63,11 +90,11 @@ export function assertNotRecreated(topic: string, known: readonly number[], ends
   })
 }
 
-/** Throws `LEDGER_MISMATCH` when there is output but no memory of having written it. */
+/** Throws `LEDGER_MISMATCH` when there is output although no account has ever claimed this ledger. */
 export function assertNotForgotten(identity: Identity, records: bigint): void {
   refuseUnless(
     records === 0n,
-    `ledger ${identity.ledgerTopic} holds nothing for account "${identity.account}", yet ${identity.eventsTopic} has ${records} records: point kafka.topics.ledger to the ledger that wrote them, or say --first-start to publish everything the API still shows once more`,
+    `ledger ${identity.ledgerTopic} holds nothing of the connector "${identity.name}", yet ${identity.eventsTopic} has ${records} records: point kafka.topics.ledger to the ledger that wrote them, or say --first-start to publish everything the API still shows once more`,
   )
 }
 

@@ -5,8 +5,9 @@
 import { randomUUID } from 'node:crypto'
 import { ConnectorError } from '../errors.ts'
 import { startCoverage } from '../model/coverage.ts'
+import { type Dialect, dialectFrom, dialectText } from '../model/dialect.ts'
 import type { AccountState } from '../model/state.ts'
-import type { Chunk, Clock, Ledger, LedgerReader, Message, Topics, TransactionalPublisher, WrittenOffsets } from '../ports.ts'
+import type { Chunk, Clock, Ledger, LedgerReader, LedgerRecord, Message, Topics, TransactionalPublisher, WrittenOffsets } from '../ports.ts'
 import { decodeBirth, encodeBirth, encodeCheckpoint, encodeDelta } from './codec.ts'
 import { assertNotForgotten, assertNotRecreated, assertOurs, birthOf, type Identity, sidHashOf } from './identity.ts'
 import { BIRTH_KEY, checkpointKey, deltaKey, LedgerMemory, packEntries } from './memory.ts'
@@ -18,6 +19,8 @@ export interface LedgerParts {
   readonly clock: Clock
   /** Until when the API told us to stay away, epoch milliseconds; goes into every checkpoint. */
   readonly notBeforeMs: () => number
+  /** How the API was found to behave; goes into every checkpoint, too. */
+  readonly dialect: () => Dialect | null
 }
 
 export interface LedgerOptions {
@@ -52,10 +55,10 @@ class TopicLedger implements Ledger {
     this.options = options
   }
 
-  async look(signal: AbortSignal): Promise<{ readonly notBeforeMs: number }> {
-    const { checkpoint, birth } = await this.readBack('peek', signal)
-    if (birth === null) await this.refuseForeignPartitions(signal)
-    return { notBeforeMs: checkpoint?.notBefore ?? 0 }
+  async look(signal: AbortSignal): ReturnType<Ledger['look']> {
+    const { checkpoint } = await this.readBack('peek', signal)
+    const dialect = checkpoint?.dialect ?? null
+    return { notBeforeMs: checkpoint?.notBefore ?? 0, dialect: dialect === null ? null : dialectFrom(dialect) }
   }
 
   async recall(signal: AbortSignal): Promise<AccountState> {
@@ -117,7 +120,7 @@ class TopicLedger implements Ledger {
 
   /** Reads the partition and refuses what is not ours. */
   private async readBack(how: 'peek' | 'read', signal: AbortSignal): Promise<LedgerMemory> {
-    const { identity, partition, maxSeen, firstStart } = this.options
+    const { identity, partition, maxSeen } = this.options
     const memory = new LedgerMemory(identity.account, maxSeen, this.parts.clock.now())
     await this.parts.reader[how](identity.ledgerTopic, partition, record => memory.take(record), signal)
     const { checkpoint } = memory
@@ -133,47 +136,48 @@ class TopicLedger implements Ledger {
         `account "${identity.account}" was claimed by another instance of "${identity.name}"; this one stops so that only one publishes`,
       )
     }
-    await this.compareOutput(checkpoint?.offsets ?? null, firstStart, signal)
+    await this.compareOutput(memory, signal)
     Object.assign(this.offsets, structuredClone(checkpoint?.offsets ?? {}))
     return memory
   }
 
-  /** A first claim in a partition: the births in the others must be ours too, or the whole topic is somebody else's. */
-  private async refuseForeignPartitions(signal: AbortSignal): Promise<void> {
-    const { identity, partition } = this.options
-    for (let other = 0; other < identity.ledgerPartitions; other += 1) {
-      if (other === partition) continue
-      await this.parts.reader.peek(
-        identity.ledgerTopic,
-        other,
-        ({ key, value }) => {
-          if (key === BIRTH_KEY && value !== null) assertOurs(identity, decodeBirth(value), null)
-        },
-        signal,
+  /**
+   * What the ledger says of the output topics must agree with what they hold. Their ends are taken before the births are looked for: another
+   * account that publishes for the first time meanwhile has claimed before, so its birth is found.
+   */
+  private async compareOutput({ checkpoint, birth }: LedgerMemory, signal: AbortSignal): Promise<void> {
+    const { identity, firstStart } = this.options
+    const { eventsTopic, deadLettersTopic } = identity
+    const events = await this.parts.topics.offsets(eventsTopic, signal)
+    if (checkpoint !== null) {
+      const letters = await this.parts.topics.offsets(deadLettersTopic, signal)
+      assertNotRecreated(eventsTopic, checkpoint.offsets[eventsTopic] ?? [], events)
+      assertNotRecreated(deadLettersTopic, checkpoint.offsets[deadLettersTopic] ?? [], letters)
+    } else if (birth === null && !(await this.isBorn(signal)) && !firstStart) {
+      assertNotForgotten(
+        identity,
+        [...events.values()].reduce((sum, { low, high }) => sum + high - low, 0n),
       )
     }
   }
 
-  private async compareOutput(
-    known: Readonly<Record<string, readonly number[]>> | null,
-    firstStart: boolean,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Whether any account has ever claimed a partition of this topic. Every birth must be ours, or the whole topic is somebody else's. */
+  private async isBorn(signal: AbortSignal): Promise<boolean> {
     const { identity } = this.options
-    for (const topic of [identity.eventsTopic, identity.deadLettersTopic]) {
-      const offsets = await this.parts.topics.offsets(topic, signal)
-      if (known !== null)
-        assertNotRecreated(topic, known[topic] ?? [], new Map([...offsets].map(([partition, { stable }]) => [partition, stable])))
-      else if (!firstStart && topic === identity.eventsTopic)
-        assertNotForgotten(
-          identity,
-          [...offsets.values()].reduce((sum, { low, stable }) => sum + stable - low, 0n),
-        )
+    let isBorn = false
+    const onRecord = ({ key, value }: LedgerRecord) => {
+      if (key !== BIRTH_KEY || value === null) return
+      assertOurs(identity, decodeBirth(value), null)
+      isBorn = true
     }
+    for (let partition = 0; partition < identity.ledgerPartitions; partition += 1)
+      await this.parts.reader.peek(identity.ledgerTopic, partition, onRecord, signal)
+    return isBorn
   }
 
   private checkpointBytes(state: AccountState, nowMs: number): Buffer {
     const { identity } = this.options
+    const dialect = this.parts.dialect()
     return encodeCheckpoint({
       account: identity.account,
       sidHash: sidHashOf(identity),
@@ -182,6 +186,8 @@ class TopicLedger implements Ledger {
       writtenAt: nowMs,
       coverage: state.coverage,
       notBefore: Math.max(state.notBeforeMs, this.parts.notBeforeMs()),
+      dialect: dialect === null ? null : dialectText(dialect),
+      filters: identity.filters,
       offsets: this.offsets,
     })
   }

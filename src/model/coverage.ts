@@ -4,7 +4,7 @@
  * spans a slot whole, books it. Everything here is pure: the same coverage and clock give the same answer.
  */
 import { floor, gridOf, slotSizeAt } from './grid.ts'
-import { DAY_MS, HOUR_MS, MINUTE_MS, spanMs, subtract, union, type Window } from './window.ts'
+import { contains, DAY_MS, HOUR_MS, MINUTE_MS, spanMs, subtract, union, type Window } from './window.ts'
 
 /** The API refuses a start older than this (vendor page: "up to seven days including the current day"). */
 export const HORIZON_MS = 6 * DAY_MS
@@ -19,6 +19,8 @@ export interface Slot extends Window {
   readonly newestReadMs: number
   /** Rows of the newest complete read that start inside. */
   readonly count: number
+  /** When it was last read, or its count last compared with the API's; not kept across a restart. */
+  readonly checkedMs: number
 }
 
 /** A range that was asked for and could not be proved complete. */
@@ -62,13 +64,19 @@ export function book(coverage: Coverage, proved: readonly Proved[], nowMs: numbe
       const before = known.get(cell.fromMs)
       const firstReadMs = before?.untilMs === cell.untilMs ? before.firstReadMs : readAtMs
       const count = sumOf(parts.map(part => countWithin(part.startsMs ?? [], cell)))
-      return { ...cell, firstReadMs, newestReadMs: readAtMs, count }
+      return { ...cell, firstReadMs, newestReadMs: readAtMs, count, checkedMs: readAtMs }
     })
   // Slots grow coarser while a read is under way: a coarse one takes the place of the fine ones booked before.
   const replaced = union(read)
   const others = coverage.slots.flatMap(slot => subtract([slot], replaced).map(part => ({ ...slot, ...part })))
   const gaps = coverage.gaps.flatMap(gap => subtract([gap], proved).map(part => ({ ...gap, ...part })))
   return { ...coverage, slots: sorted([...others, ...read]), gaps }
+}
+
+/** Notes that the API still counts as many calls in these whole slots as the books do. */
+export function check(coverage: Coverage, window: Window, checkedMs: number): Coverage {
+  const slots = coverage.slots.map(slot => (contains(window, slot) ? { ...slot, checkedMs } : slot))
+  return { ...coverage, slots }
 }
 
 /** A slot's share in a part of it: where its calls lie is not known. */
@@ -201,6 +209,7 @@ function mergeSlots(slots: readonly Slot[], grid: readonly Window[]): Slot[] {
       ...cell,
       firstReadMs: Math.max(...inside.map(slot => slot.firstReadMs)),
       newestReadMs: Math.min(...inside.map(slot => slot.newestReadMs)),
+      checkedMs: Math.min(...inside.map(slot => slot.checkedMs)),
       count: sumOf(inside.map(slot => countIn(slot, cell))),
     })
   }

@@ -3,9 +3,9 @@
  * under a schedule when it was not read (or tried) since that schedule's last tick. Missed ticks merge by themselves, a restart changes
  * nothing, and a range that one schedule has just read is not read again by the next.
  */
-import { type Coverage, HORIZON_MS } from './coverage.ts'
+import { type Coverage, HORIZON_MS, type Slot } from './coverage.ts'
 import { gridOf } from './grid.ts'
-import { DAY_MS, HOUR_MS, SECOND_MS, type Window } from './window.ts'
+import { contains, DAY_MS, HOUR_MS, SECOND_MS, type Window } from './window.ts'
 
 export interface ScheduleEntry {
   readonly name: string
@@ -18,12 +18,21 @@ export interface Plan {
   readonly schedule: readonly ScheduleEntry[]
   /** The newest tick of a schedule at or before now, epoch milliseconds. */
   readonly tickMs: (entry: ScheduleEntry) => number
+  /** A slot is settled when it was read completely at least this long after its end. */
+  readonly settleMs: number
+  /** Windows are planned to hold no more rows than this, as far as the books know how many there are. */
+  readonly rowsPerWindow: number
 }
 
 export interface Due {
   /** hot, warm, cold, or backfill for what the schedule never reached. */
   readonly readBy: string
   readonly window: Window
+  /**
+   * The settled slots of the window, all of it, when it is enough to compare their count with the API's `total`; empty when the window is to be
+   * read. The schedule with the longest interval always reads: what changed without changing the count is found there.
+   */
+  readonly settled: readonly Slot[]
 }
 
 /** Rows of the very last seconds are still moving. */
@@ -34,7 +43,7 @@ const RESCUE_MS = 12 * HOUR_MS
 const LONGEST_MS = DAY_MS
 
 interface Cell extends Window {
-  readonly readMs: number | null
+  readonly slot: Slot | null
   /** The newest time it was read or tried. */
   readonly triedMs: number
 }
@@ -48,22 +57,36 @@ export function nextDue(coverage: Coverage, plan: Plan, nowMs: number, edgeMs: n
   const [hot] = plan.schedule
   if (hot === undefined) return null
   const hotFromMs = nowMs - hot.spanMs
-  const dueUnder = (entry: ScheduleEntry, cell: Cell) => cell.untilMs > nowMs - entry.spanMs && cell.triedMs < plan.tickMs(entry)
+  const reads = plan.schedule.at(-1)
+  const dueUnder = (entry: ScheduleEntry, cell: Cell) => {
+    const lookedAtMs = entry === reads ? cell.triedMs : Math.max(cell.triedMs, cell.slot?.checkedMs ?? 0)
+    return cell.untilMs > nowMs - entry.spanMs && lookedAtMs < plan.tickMs(entry)
+  }
+  const isSettled = ({ slot }: Cell) => slot !== null && slot.newestReadMs >= slot.untilMs + plan.settleMs
+  const newestRun = (found: readonly Cell[]) => latest(found, plan.rowsPerWindow)
   const isDue = (cell: Cell) => plan.schedule.some(entry => dueUnder(entry, cell))
   const unread = cells.filter(
-    cell => cell.readMs === null && (cell.untilMs <= hotFromMs ? cell.triedMs === 0 || isDue(cell) : dueUnder(hot, cell)),
+    cell => cell.slot === null && (cell.untilMs <= hotFromMs ? cell.triedMs === 0 || isDue(cell) : dueUnder(hot, cell)),
   )
 
   const rescued = oldest(unread.filter(cell => cell.fromMs < nowMs - HORIZON_MS + RESCUE_MS))
-  if (rescued !== null) return { readBy: 'backfill', window: rescued }
-  const newest = latest(unread)
-  if (newest !== null && newest.untilMs <= hotFromMs) return { readBy: 'backfill', window: newest }
+  if (rescued !== null) return { readBy: 'backfill', window: rescued, settled: [] }
+  const newest = newestRun(unread)
+  if (newest !== null && newest.untilMs <= hotFromMs) return { readBy: 'backfill', window: newest, settled: [] }
   for (const entry of plan.schedule) {
-    const window = latest(cells.filter(cell => dueUnder(entry, cell)))
-    if (window === null) continue
+    const due = cells.filter(cell => dueUnder(entry, cell))
+    const isCounted = (cell: Cell) => isSettled(cell) && reads !== undefined && !dueUnder(reads, cell)
+    const counted = due.filter(isCounted)
+    const window = newestRun(due.filter(cell => !isCounted(cell)))
+    if (window === null) {
+      const unchanged = latest(counted, Number.POSITIVE_INFINITY)
+      if (unchanged === null) continue
+      const settled = counted.flatMap(({ slot }) => (slot !== null && contains(unchanged, slot) ? [slot] : []))
+      return { readBy: entry.name, window: unchanged, settled }
+    }
     // The last, unfinished slot is read along for freshness, and booked when it is whole.
     const atEdge = entry === hot && window.untilMs === cells.at(-1)?.untilMs
-    return { readBy: entry.name, window: atEdge ? { ...window, untilMs: edgeMs } : window }
+    return { readBy: entry.name, window: atEdge ? { ...window, untilMs: edgeMs } : window, settled: [] }
   }
   return null
 }
@@ -85,8 +108,8 @@ function cellsOf(coverage: Coverage, edgeMs: number, nowMs: number): Cell[] {
   return gridOf({ fromMs, untilMs: edgeMs }, coverage.anchorMs, nowMs).map(cell => {
     const slot = read.get(cell.fromMs)
     const tries = coverage.gaps.filter(gap => gap.fromMs < cell.untilMs && cell.fromMs < gap.untilMs).map(gap => gap.attemptedMs)
-    const readMs = slot?.untilMs === cell.untilMs ? slot.newestReadMs : null
-    return { ...cell, readMs, triedMs: Math.max(readMs ?? 0, ...tries) }
+    const booked = slot?.untilMs === cell.untilMs ? slot : null
+    return { ...cell, slot: booked, triedMs: Math.max(booked?.newestReadMs ?? 0, ...tries) }
   })
 }
 
@@ -101,12 +124,14 @@ function oldest(cells: readonly Cell[]): Window | null {
   return run
 }
 
-/** The latest run of touching cells, at most a day long. */
-function latest(cells: readonly Cell[]): Window | null {
+/** The latest run of touching cells, at most a day long, with at most `mostRows` by the books unless its last cell alone has more. */
+function latest(cells: readonly Cell[], mostRows: number): Window | null {
   let run: Window | null = null
+  let rows = 0
   for (const cell of cells.toReversed()) {
+    rows += cell.slot?.count ?? 0
     if (run === null) run = { fromMs: cell.fromMs, untilMs: cell.untilMs }
-    else if (cell.untilMs !== run.fromMs || run.untilMs - cell.fromMs > LONGEST_MS) break
+    else if (cell.untilMs !== run.fromMs || run.untilMs - cell.fromMs > LONGEST_MS || rows > mostRows) break
     else run = { fromMs: cell.fromMs, untilMs: run.untilMs }
   }
   return run

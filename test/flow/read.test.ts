@@ -12,6 +12,7 @@ const from = Date.parse('2026-03-10T10:00:00Z')
 const window: Window = { fromMs: from, untilMs: from + 10 * MINUTE_MS }
 const calls = callsFrom(from, 500)
 const never = new AbortController().signal
+const toRead = (asked: Window) => ({ window: asked, settled: [] })
 
 async function read(script: Partial<Script>, options: { maxRowsPerRead?: number; window?: Window; signal?: AbortSignal } = {}) {
   const source = new ScriptedSource({ calls: () => calls, pageSize: 100, ...script })
@@ -21,7 +22,7 @@ async function read(script: Partial<Script>, options: { maxRowsPerRead?: number;
     { maxRowsPerRead: options.maxRowsPerRead ?? 5_000, ignored: new Set() },
   )
   const steps: Step[] = []
-  for await (const step of reader.read(options.window ?? window, options.signal ?? never)) steps.push(step)
+  for await (const step of reader.read(toRead(options.window ?? window), options.signal ?? never)) steps.push(step)
   const proved = steps.flatMap(step => (step.kind === 'proved' ? [step.proved] : []))
   const gaps = steps.flatMap(step => (step.kind === 'gap' ? [step.window] : []))
   const ids = new Set(steps.flatMap(step => (step.kind === 'rows' ? step.calls.map(({ call }) => call.call_id) : [])))
@@ -154,7 +155,7 @@ describe('an answer that cannot be believed', () => {
       { maxRowsPerRead: 5_000, ignored: new Set() },
     )
     const steps: Step[] = []
-    for await (const step of reader.read(window, never)) steps.push(step)
+    for await (const step of reader.read(toRead(window), never)) steps.push(step)
 
     expect(steps).toHaveLength(1)
     expect(steps[0]).toMatchObject({ kind: 'failed', error: { code: 'API_TIME_ZONE' } })
@@ -172,8 +173,8 @@ describe('an answer that cannot be believed', () => {
       { maxRowsPerRead: 5_000, ignored: new Set() },
     )
     const steps: Step[] = []
-    for await (const step of reader.read(window, never)) steps.push(step)
-    for await (const step of reader.read({ fromMs: from + HOUR_MS, untilMs: from + 2 * HOUR_MS }, never)) steps.push(step)
+    for await (const step of reader.read(toRead(window), never)) steps.push(step)
+    for await (const step of reader.read(toRead({ fromMs: from + HOUR_MS, untilMs: from + 2 * HOUR_MS }), never)) steps.push(step)
 
     expect(steps.at(-1)).toMatchObject({ kind: 'failed', error: { code: 'API_FILTER_IGNORED' } })
   })
@@ -190,7 +191,7 @@ describe('an answer that cannot be believed', () => {
       { maxRowsPerRead: 5_000, ignored: new Set() },
     )
     const kinds: string[] = []
-    for await (const step of reader.read(window, never)) kinds.push(step.kind)
+    for await (const step of reader.read(toRead(window), never)) kinds.push(step.kind)
 
     expect(kinds).toEqual(['rows', 'proved'])
     expect(notes).toContainEqual({ kind: 'row.outside', count: 1 })

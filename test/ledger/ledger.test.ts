@@ -236,13 +236,21 @@ test('a checkpoint survives its own encoding', async () => {
   state.coverage = {
     anchorMs: startMs - DAY_MS,
     slots: [
-      { fromMs: startMs - DAY_MS, untilMs: startMs - 23 * HOUR_MS, firstReadMs: startMs - 5, newestReadMs: startMs, count: 12 },
+      {
+        fromMs: startMs - DAY_MS,
+        untilMs: startMs - 23 * HOUR_MS,
+        firstReadMs: startMs - 5,
+        newestReadMs: startMs,
+        count: 12,
+        checkedMs: startMs,
+      },
       {
         fromMs: startMs - HOUR_MS,
         untilMs: startMs - HOUR_MS + MINUTE_MS,
         firstReadMs: startMs - HOUR_MS,
         newestReadMs: startMs - 7,
         count: 0,
+        checkedMs: startMs - 7,
       },
     ],
     gaps: [

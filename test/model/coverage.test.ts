@@ -33,7 +33,14 @@ describe('booking', () => {
     ]
 
     expect(book(fresh(), halves, now).slots).toEqual([
-      { fromMs: minute(10), untilMs: minute(11), firstReadMs: now - 9_000, newestReadMs: now - 9_000, count: 0 },
+      {
+        fromMs: minute(10),
+        untilMs: minute(11),
+        firstReadMs: now - 9_000,
+        newestReadMs: now - 9_000,
+        count: 0,
+        checkedMs: now - 9_000,
+      },
     ])
   })
 

@@ -14,6 +14,7 @@ export const identity: Identity = {
   ledgerPartitions: 1,
   eventsTopic: 'events',
   deadLettersTopic: 'dlq',
+  filters: '',
 }
 
 export const noSignal = new AbortController().signal
@@ -38,6 +39,7 @@ export function ledgerOn(
       topics: cluster.topics(),
       clock,
       notBeforeMs,
+      dialect: () => null,
     },
     { identity, partition: 0, maxSeen: 100_000, startFromMs: DAY_MS, rules: 'rules-1', firstStart: false, ...overrides },
   )

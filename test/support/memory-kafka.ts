@@ -157,7 +157,12 @@ export class MemoryCluster {
         return specs.map(spec => this.#ensure(spec, create))
       },
       offsets: async topic =>
-        new Map(this.#topic(topic).partitions.map((partition, id) => [id, { low: 0n, stable: BigInt(stableEnd(partition)) }])),
+        new Map(
+          this.#topic(topic).partitions.map((partition, id) => [
+            id,
+            { low: 0n, stable: BigInt(stableEnd(partition)), high: BigInt(partition.log.length) },
+          ]),
+        ),
       close: async () => {},
     }
   }

@@ -1,6 +1,7 @@
 /** A `Source` that answers from a list of calls, page by page, and can be told to misbehave between pages. */
 import { ConnectorError } from '../../src/errors.ts'
 import type { CallLog, Row } from '../../src/model/call-log.ts'
+import type { Dialect } from '../../src/model/dialect.ts'
 import { SECOND_MS, type Window } from '../../src/model/window.ts'
 import type { Page, Source } from '../../src/ports.ts'
 
@@ -19,6 +20,8 @@ export class ScriptedSource implements Source {
   readonly holds: { readonly untilMs: number; readonly readsBefore: number }[] = []
   /** Every window asked for, once per read. */
   readonly reads: Window[] = []
+  /** Every window asked for exactly. */
+  readonly glances: Window[] = []
   private readonly script: Script
   private sent = 0
 
@@ -40,19 +43,31 @@ export class ScriptedSource implements Source {
     }
   }
 
+  async probe(signal: AbortSignal): Promise<void> {
+    this.ask({ fromMs: 0, untilMs: SECOND_MS }, 1, signal)
+  }
+
+  async glance(window: Window, signal: AbortSignal): Promise<Page> {
+    this.glances.push(window)
+    // Inclusive on both ends, and asked without a margin.
+    return { number: 1, ...this.ask(window, 1, signal, 0), recheck: false, unpaged: false }
+  }
+
+  dialect = (): Dialect | null => null
+  adopt = (): void => undefined
   skewMs = (): number | null => 0
   requests = (): number => this.sent
   notBeforeMs = (): number => 0
   holdUntil = (untilMs: number): void => void this.holds.push({ untilMs, readsBefore: this.reads.length })
 
-  private ask(window: Window, number: number, signal: AbortSignal): { rows: Row[]; total: number | null } {
+  private ask(window: Window, number: number, signal: AbortSignal, marginMs = SECOND_MS): { rows: Row[]; total: number | null } {
     if (signal.aborted) throw new ConnectorError('STOPPED', 'told to stop')
     this.sent += 1
     const failure = this.script.fail?.(this.sent) ?? null
     if (failure !== null) throw failure
     const inside = (call: CallLog) => {
       const startMs = call.start_time ?? 0
-      return window.fromMs - SECOND_MS <= startMs && startMs <= window.untilMs + SECOND_MS
+      return window.fromMs - marginMs <= startMs && startMs <= window.untilMs + marginMs
     }
     const matches = this.script.calls(this.sent).filter(inside)
     const from = (number - 1) * this.script.pageSize

@@ -1,7 +1,9 @@
 /** A `Source` on a simulated world, without HTTP: pages that move while they are read, because every request takes its time. */
 import type { ConnectorError } from '../../src/errors.ts'
 import { createNormaliser } from '../../src/kaleyra/normalise.ts'
-import { SECOND_MS, type Window } from '../../src/model/window.ts'
+import type { Dialect } from '../../src/model/dialect.ts'
+import { edgeOf } from '../../src/model/schedule.ts'
+import { MINUTE_MS, SECOND_MS, type Window } from '../../src/model/window.ts'
 import type { Clock, Page, Source } from '../../src/ports.ts'
 import { type CallVersion, versionAt } from './simulator/call.ts'
 import { renderRow } from './simulator/row.ts'
@@ -51,12 +53,24 @@ export class WorldSource implements Source {
     }
   }
 
+  async probe(signal: AbortSignal): Promise<void> {
+    const untilMs = edgeOf(this.options.clock.now(), 0)
+    await this.ask({ fromMs: untilMs - MINUTE_MS, untilMs }, 1, signal)
+  }
+
+  glance(window: Window, signal: AbortSignal): Promise<Page> {
+    this.slid = false
+    return this.ask(window, 1, signal, 0)
+  }
+
+  dialect = (): Dialect | null => null
+  adopt = (): void => undefined
   skewMs = (): number | null => 0
   requests = (): number => this.sent
   notBeforeMs = (): number => 0
   holdUntil = (): void => undefined
 
-  private async ask(window: Window, number: number, signal: AbortSignal): Promise<Page> {
+  private async ask(window: Window, number: number, signal: AbortSignal, marginMs = SECOND_MS): Promise<Page> {
     const { world, clock, pageSize, order, total, next, mostRequests } = this.options
     this.sent += 1
     if (this.sent > mostRequests) throw new Error(`more than ${mostRequests} requests: the reader runs in a circle`)
@@ -64,7 +78,7 @@ export class WorldSource implements Source {
     await clock.sleep(latencyMs, signal)
     if (failure !== null) throw failure
     const nowMs = clock.now()
-    const matches = world.select({ from: window.fromMs - SECOND_MS, until: window.untilMs + SECOND_MS + 1, by: 'start' }, nowMs)
+    const matches = world.select({ from: window.fromMs - marginMs, until: window.untilMs + marginMs + 1, by: 'start' }, nowMs)
     if (order === 'newest') matches.reverse()
     if (order === 'by-id') matches.sort((a, b) => a.rank - b.rank)
     if (number === 1) this.matched = matches.length
