@@ -7,9 +7,12 @@ import { systemClock } from './host/clock.ts'
 import { createKafka, type KafkaClient } from './kafka/client.ts'
 import { createLedgerReader } from './kafka/ledger-reader.ts'
 import { createPublisher } from './kafka/publisher.ts'
+import { SharedPublisher } from './kafka/shared-publisher.ts'
 import { createTopics } from './kafka/topics.ts'
+import { type Budget, createBudget } from './kaleyra/budget.ts'
 import { NORMALISER_VERSION } from './kaleyra/normalise.ts'
 import { createKaleyraSource } from './kaleyra/source.ts'
+import { filtersText } from './ledger/identity.ts'
 import { createLedger } from './ledger/ledger.ts'
 import { partitionOf } from './model/partition.ts'
 import type { Clock, Encoder, Happening, Ledger, Source, TopicSpec, TopicState, Topics } from './ports.ts'
@@ -46,11 +49,11 @@ export function createWatch(settings: Settings, build: string): Watch {
     settings.accounts.map(({ id }) => id),
     () => clock.now(),
   )
-  const readiness = createReadiness()
+  const readiness = createReadiness(settings.accounts.map(({ id }) => id))
   const note = (account: string) => (happening: Happening) => {
     observer.note(account, happening)
     board.note(account, happening)
-    if (happening.kind === 'task') readiness.note(happening.state)
+    if (happening.kind === 'task') readiness.note(account, happening.state)
   }
   return { log, metrics, board, readiness, note }
 }
@@ -100,7 +103,7 @@ export function topicSpecs({ kafka }: Settings): readonly [TopicSpec, TopicSpec,
 export interface AccountWiring {
   readonly settings: Settings
   readonly account: AccountSettings
-  readonly client: KafkaClient
+  readonly shared: Shared
   readonly topics: Topics
   /** As `ensure` found them, in the order of `topicSpecs`. */
   readonly states: readonly TopicState[]
@@ -116,16 +119,18 @@ export interface AccountWiring {
 
 export interface WiredAccount {
   readonly task: AccountTask
+  readonly source: Source
   close(): Promise<void>
 }
 
 export function createAccount(wiring: AccountWiring, stop: Stop): WiredAccount {
-  const { settings, encoder, note } = wiring
-  const source = createSource(settings, wiring.account, note)
+  const { settings, account, shared, encoder, note } = wiring
+  const source = createSource(settings, account, note, shared.budgetOf(account.apiKey))
   const ledger = createAccountLedger(wiring, source)
   const options = accountOptions(wiring)
   return {
     task: new AccountTask({ source, ledger, encoder, clock, random, note }, options, stop),
+    source,
     close: async () => {
       await Promise.all([source.close(), ledger.close()])
     },
@@ -136,28 +141,50 @@ export function createSource(
   settings: Settings,
   account: AccountSettings,
   note: (happening: Happening) => void,
+  budget?: Budget,
 ): Source & { close(): Promise<void> } {
-  const { pageSize, requestsPerSecond, burst, timeoutMs } = settings.api
+  const { pageSize, requestsPerSecond, burst, timeoutMs, filters } = settings.api
   const { sid, apiKey, origin, timeZone } = account
-  const options = { sid, apiKey, origin, pageSize, requestsPerSecond, burst, timeoutMs, optIn: settings.records.optIn }
-  return createKaleyraSource({ ...options, ...(timeZone !== undefined && { timeZone }) }, { clock, random, note })
+  const options = { sid, apiKey, origin, pageSize, requestsPerSecond, burst, timeoutMs, filters, optIn: settings.records.optIn }
+  const deps = { clock, random, note, ...(budget !== undefined && { budget }) }
+  return createKaleyraSource({ ...options, ...(timeZone !== undefined && { timeZone }) }, deps)
 }
 
-function createAccountLedger({ settings, account, client, topics, states, mode }: AccountWiring, source: Source): Ledger {
+/** What the accounts of one process share: the request budget of an API key, and the producer of a ledger partition. */
+export interface Shared {
+  readonly budgetOf: (apiKey: string) => Budget
+  readonly publisherOf: (ledgerPartition: number) => SharedPublisher
+}
+
+export function createShared({ name, api, kafka }: Settings, client: KafkaClient): Shared {
+  const { compression, topics: names } = kafka
+  const topics = [names.events, names.deadLetters, names.ledger]
+  const tuning = { compression, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS }
+  const reader = createLedgerReader({ client, clock, blockedMs: 2 * TRANSACTION_TIMEOUT_MS })
+  const publisherOf = (ledgerPartition: number) => {
+    const transactionalId = `${name}-${ledgerPartition}`
+    const publisher = createPublisher({ client, clock, transactionalId, topics, ...tuning })
+    return new SharedPublisher({ publisher, reader, clock })
+  }
+  return { budgetOf: oncePer(() => createBudget(api, clock)), publisherOf: oncePer(publisherOf) }
+}
+
+function oncePer<K, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>()
+  return key => {
+    const found = made.get(key) ?? make(key)
+    made.set(key, found)
+    return found
+  }
+}
+
+function createAccountLedger({ settings, account, shared, topics, states, mode }: AccountWiring, source: Source): Ledger {
   const { name, kafka, records, polling } = settings
   const ledgerPartitions = partitionsOf(states, kafka.topics.ledger)
   const partition = partitionOf(account.id, ledgerPartitions)
-  const publisher = createPublisher({
-    client,
-    clock,
-    transactionalId: `${name}-${partition}`,
-    topics: [kafka.topics.events, kafka.topics.deadLetters, kafka.topics.ledger],
-    compression: kafka.compression,
-    transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-  })
-  const reader = createLedgerReader({ client, clock, blockedMs: 2 * TRANSACTION_TIMEOUT_MS })
+  const learned = { notBeforeMs: () => source.notBeforeMs(), dialect: () => source.dialect() }
   return createLedger(
-    { publisher, reader, topics, clock, notBeforeMs: () => source.notBeforeMs(), dialect: () => source.dialect() },
+    { ...shared.publisherOf(partition).view(), topics, clock, ...learned },
     {
       identity: {
         name,
@@ -167,6 +194,7 @@ function createAccountLedger({ settings, account, client, topics, states, mode }
         ledgerPartitions,
         eventsTopic: kafka.topics.events,
         deadLettersTopic: kafka.topics.deadLetters,
+        filters: filtersText(settings.api.filters),
       },
       partition,
       maxSeen: records.maxSeen,

@@ -424,20 +424,8 @@ describe('a wrong setting is refused with its path, its value and the rule:', ()
 
 describe('what is not built yet is refused when it is used:', () => {
   test.each<[unknown, string[]]>([
-    [
-      withSections({ accounts: [account, { ...account, id: 'second' }], kafka: { key: 'call_id' } }),
-      ['accounts[1] = a group: not built yet; run one process for each account, each with a name of its own'],
-    ],
     [withSections({ api: { style: 'get-query' } }), ['api.style = "get-query": not built yet; use auto or post-form']],
     [withSections({ api: { style: 'get-body' } }), ['api.style = "get-body": not built yet; use auto or post-form']],
-    [
-      withSections({ api: { filters: { bridge: ['1'], status: [] } } }),
-      ['api.filters.bridge = a list: not built yet; leave it out: the whole account is read'],
-    ],
-    [
-      withSections({ api: { filters: { status: ['ANSWER'] } } }),
-      ['api.filters.status = a list: not built yet; leave it out: the whole account is read'],
-    ],
     [
       withSections({ records: { privacy: { from_number: 'mask' } } }),
       ['records.privacy.from_number = "mask": not built yet; use plain, and protect the topic itself'],
@@ -496,7 +484,6 @@ describe('the report', () => {
 
     expect(complaints(raw).map(line => line.replace(/( =|:).*/, ''))).toEqual([
       'name',
-      'accounts[1]',
       'accounts[0].sid',
       'accounts[0].url',
       'accounts[1].id',

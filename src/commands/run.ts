@@ -9,6 +9,8 @@ import { createEncoder } from '../avro/encoder.ts'
 import { resolveSchemaId } from '../avro/registry.ts'
 import { ConnectorError } from '../errors.ts'
 import type { Ending } from '../flow/account.ts'
+import { type Member, runFleet } from '../flow/fleet.ts'
+import type { Stop } from '../flow/sweep.ts'
 import { loadSettings } from '../host/environment.ts'
 import { packageVersion } from '../host/package.ts'
 import { listenForStop, type StopSignals } from '../host/signals.ts'
@@ -20,10 +22,12 @@ import {
   clock,
   createAccount,
   createClient,
+  createShared,
   createTopicsOf,
   createWatch,
   topicSpecs,
   type Watch,
+  type WiredAccount,
 } from '../wiring.ts'
 
 export interface RunOptions {
@@ -104,18 +108,33 @@ async function connect(settings: Settings, mode: AccountWiring['mode'], watch: W
       }
     }
     const schemaId = await resolveSchemaId(registry, clock, stop.soft)
-    const encoder = createEncoder(schemaId)
-    const accounts = settings.accounts.map(account =>
-      createAccount({ settings, account, client, topics, states, encoder, note: watch.note(account.id), mode }, stop),
-    )
-    try {
-      const endings = await Promise.all(accounts.map(({ task }) => task.run()))
-      return endings.find(ending => ending !== 'covered') ?? 'covered'
-    } finally {
-      await Promise.all(accounts.map(account => account.close()))
-    }
+    const parts = { settings, mode, topics, states, encoder: createEncoder(schemaId), shared: createShared(settings, client) }
+    return await runAccounts(parts, watch, stop)
   } finally {
     await topics.close()
+  }
+}
+
+/** Closes nothing before every account has ended: what one of them is committing may hang on what the others share with it. */
+async function runAccounts(parts: Omit<AccountWiring, 'account' | 'note'>, watch: Watch, stop: StopSignals): Promise<Ending> {
+  const accounts: WiredAccount[] = []
+  const launch = (own: Stop) =>
+    parts.settings.accounts.map((account): Member => {
+      const note = watch.note(account.id)
+      const wired = createAccount({ ...parts, account, note }, own)
+      const { task, source } = wired
+      accounts.push(wired)
+      watch.board.follow(account.id, source)
+      return { account: account.id, run: () => task.run(), notBeforeMs: () => source.notBeforeMs(), note }
+    })
+  const onStopping = () => {
+    watch.readiness.stopping()
+    watch.log.info({ event: 'stopping' }, 'an account ended with an error: the others commit what they have read and stop')
+  }
+  try {
+    return await runFleet(launch, stop, { once: parts.mode.once, clock, onStopping })
+  } finally {
+    await Promise.all(accounts.map(account => account.close()))
   }
 }
 

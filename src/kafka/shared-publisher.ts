@@ -5,8 +5,9 @@
  *   generation n ──commit of any view fails──▶ closed ──next open of any view──▶ generation n + 1
  *
  * A failed commit costs all of them the producer. Whoever joined the generation that failed is told so by its next call, without anything
- * being sent, and recalls; who then opens finds the producer that replaced it, made after that failure, and does not replace it again. A
- * recall has the partition to itself: while one of ours commits, its last stable offset never reaches the high watermark.
+ * being sent, and recalls: between two generations a newer instance may have owned the partition and committed for any of them. Who then
+ * opens finds the producer that replaced it, made after that failure, and does not replace it again. A recall has the partition to itself:
+ * while one of ours commits, its last stable offset never reaches the high watermark.
  */
 import { ConnectorError, codeOf, type ErrorCode } from '../errors.ts'
 import type { Clock, LedgerReader, TransactionalPublisher, TransactionBatch, WrittenOffsets } from '../ports.ts'

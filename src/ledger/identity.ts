@@ -20,17 +20,35 @@ export interface Identity {
   readonly filters: string
 }
 
+/** More than this of a checkpoint's 32 KB is not spent on filters. */
+const MOST_FILTER_CHARACTERS = 500
+
 /**
  * `api.filters` as the checkpoint keeps them: the same text for the same filters in any order, empty for none. Numbers are only digests here:
  * the text stands in the ledger and in the message of a refusal.
  */
-export function filtersText(filters: { readonly bridge: readonly string[]; readonly status: readonly string[] }): string {
-  const [bridge, status] = [filters.bridge, filters.status].map(list => [...new Set(list)].sort())
-  const parts: string[] = []
-  if (status !== undefined && status.length > 0) parts.push(`status ${status.join(',')}`)
-  if (bridge !== undefined && bridge.length > 0)
-    parts.push(`bridge ${hash('sha256', JSON.stringify(bridge)).slice(0, 16)} (digest of ${bridge.length})`)
+export function filtersText({
+  bridge,
+  status,
+}: {
+  readonly bridge: readonly string[]
+  readonly status: readonly string[]
+}): string {
+  const [numbers, names] = [canonical(bridge), canonical(status)]
+  const plain = names.join(',')
+  const parts = [
+    ...(names.length === 0 ? [] : [`status ${plain.length <= MOST_FILTER_CHARACTERS ? plain : digestOf(names)}`]),
+    ...(numbers.length === 0 ? [] : [`bridge ${digestOf(numbers)}`]),
+  ]
   return parts.join('; ')
+}
+
+function canonical(list: readonly string[]): string[] {
+  return [...new Set(list)].sort()
+}
+
+function digestOf(list: readonly string[]): string {
+  return `${hash('sha256', JSON.stringify(list)).slice(0, 16)} (digest of ${list.length})`
 }
 
 /** What two runs compare instead of the SID, which never leaves the settings. */
@@ -67,7 +85,7 @@ export function assertOurs(identity: Identity, birth: Birth | null, checkpoint: 
     )
     refuseUnless(
       checkpoint.filters === identity.filters,
-      `account "${account}" was read with ${shown(checkpoint.filters)} so far and has ${shown(identity.filters)} now, so what its ledger calls covered would not be: restore api.filters, or start with a new \`name\` or a new ledger topic`,
+      `account "${account}" was read with ${shown(checkpoint.filters)} so far and has ${shown(identity.filters)} now, so what its ledger calls covered would not be: restore api.filters, or give the connector a new \`name\`, or a new ledger topic with --first-start`,
     )
   }
 }

@@ -7,7 +7,17 @@ import { ConnectorError } from '../errors.ts'
 import { startCoverage } from '../model/coverage.ts'
 import { type Dialect, dialectFrom, dialectText } from '../model/dialect.ts'
 import type { AccountState } from '../model/state.ts'
-import type { Chunk, Clock, Ledger, LedgerReader, LedgerRecord, Message, Topics, TransactionalPublisher, WrittenOffsets } from '../ports.ts'
+import type {
+  Chunk,
+  Clock,
+  Ledger,
+  LedgerReader,
+  LedgerRecord,
+  Message,
+  Topics,
+  TransactionalPublisher,
+  WrittenOffsets,
+} from '../ports.ts'
 import { decodeBirth, encodeBirth, encodeCheckpoint, encodeDelta } from './codec.ts'
 import { assertNotForgotten, assertNotRecreated, assertOurs, birthOf, type Identity, sidHashOf } from './identity.ts'
 import { BIRTH_KEY, checkpointKey, deltaKey, LedgerMemory, packEntries } from './memory.ts'

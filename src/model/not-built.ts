@@ -1,6 +1,6 @@
 /**
- * Settings that the contract names and this release does not build yet. Using one is refused: a privacy rule or a filter that is accepted
- * and ignored publishes what must not be published. A row leaves this table when its feature arrives.
+ * Settings that the contract names and this release does not build yet. Using one is refused: a privacy rule that is accepted and
+ * ignored publishes what must not be published. A row leaves this table when its feature arrives.
  */
 import type { Complaint } from './complaints.ts'
 import { placesAt } from './settings-tree.ts'
@@ -13,17 +13,13 @@ interface Row {
 }
 
 const anything = () => true
-const filled = (value: unknown) => !Array.isArray(value) || value.length > 0
 const oneOf =
   (...names: string[]) =>
   (value: unknown) =>
     typeof value === 'string' && names.includes(value)
 
 const ROWS: readonly Row[] = [
-  { at: 'accounts.1', uses: anything, instead: 'run one process for each account, each with a name of its own' },
   { at: 'api.style', uses: oneOf('get-query', 'get-body'), instead: 'use auto or post-form' },
-  { at: 'api.filters.bridge', uses: filled, instead: 'leave it out: the whole account is read' },
-  { at: 'api.filters.status', uses: filled, instead: 'leave it out: the whole account is read' },
   { at: 'records.updates', uses: oneOf('suppress'), instead: 'use publish' },
   { at: 'records.onRulesChange', uses: oneOf('publish'), instead: 'use adopt' },
   { at: 'records.privacy.*', uses: oneOf('mask', 'hmac', 'drop'), instead: 'use plain, and protect the topic itself' },

@@ -1,26 +1,28 @@
 /**
- * When to say "ready". Sticky, so that a bad hour of the API or of one account does not make an orchestrator replace a process that is
- * fine; and taken back at the first stop signal, so that nobody counts on a process that is leaving.
+ * When to say "ready". Sticky for each account, so that a bad hour of the API or of one account does not make an orchestrator replace a
+ * process that is fine; and taken back at the first stop signal, so that nobody counts on a process that is leaving.
  */
 import type { TaskState } from '../ports.ts'
 
 export interface Readiness {
-  /** Any account that runs has proved reading, encoding and publishing; one that stands by is ready to take over. */
-  note(state: TaskState): void
+  /** An account that runs has proved reading, encoding and publishing; one that stands by is ready to take over. */
+  note(account: string, state: TaskState): void
   /** The first stop signal; final. */
   stopping(): void
+  /** Whether every account has run or stood by at least once. */
   ready(): boolean
 }
 
-export function createReadiness(): Readiness {
-  let phase: 'starting' | 'ready' | 'stopping' = 'starting'
+export function createReadiness(accounts: readonly string[]): Readiness {
+  const unproved = new Set(accounts)
+  let isStopping = false
   return {
-    note(state) {
-      if (phase === 'starting' && (state === 'running' || state === 'standby')) phase = 'ready'
+    note(account, state) {
+      if (state === 'running' || state === 'standby') unproved.delete(account)
     },
     stopping() {
-      phase = 'stopping'
+      isStopping = true
     },
-    ready: () => phase === 'ready',
+    ready: () => unproved.size === 0 && !isStopping,
   }
 }

@@ -1,4 +1,5 @@
-/** The newest of everything worth showing on `/status`, per account. It only listens; it knows nothing that was not told to the observer. */
+/** The newest of everything worth showing on `/status`, per account. It only listens, and asks for what may change without anything happening. */
+import type { Dialect } from '../model/dialect.ts'
 import type { Happening, Observer, Standing, TaskState } from '../ports.ts'
 import type { StatusReport } from './endpoints.ts'
 
@@ -14,16 +15,29 @@ interface AccountStatus {
   lastWindow: { schedule: string; from: string; until: string; rows: number; at: string } | null
 }
 
+/** What an account's source knows at the moment. */
+export interface SourceFacts {
+  dialect(): Dialect | null
+  /** Until when the API told us to stay away, epoch milliseconds; 0 when it did not. */
+  notBeforeMs(): number
+}
+
 const instant = (ms: number | null | undefined): string | null =>
   ms === null || ms === undefined ? null : new Date(ms).toISOString()
 
 export class StatusBoard implements Observer {
   private readonly accounts = new Map<string, AccountStatus>()
+  private readonly sources = new Map<string, SourceFacts>()
   private readonly now: () => number
 
   constructor(accounts: readonly string[], now: () => number) {
     this.now = now
     for (const account of accounts) this.accounts.set(account, fresh())
+  }
+
+  /** From now on reports ask this source; before, its facts are unknown. */
+  follow(account: string, source: SourceFacts): void {
+    this.sources.set(account, source)
   }
 
   note(account: string, happening: Happening): void {
@@ -76,7 +90,10 @@ export class StatusBoard implements Observer {
       name,
       build,
       state: worst ?? 'starting',
-      accounts: [...this.accounts].map(([account, status]) => shown(account, status)),
+      accounts: [...this.accounts].map(([account, status]) => ({
+        ...shown(account, status),
+        ...factsShown(this.sources.get(account), this.now()),
+      })),
     }
   }
 }
@@ -105,4 +122,19 @@ function shown(account: string, { standing, throttledMs, ...status }: AccountSta
     gapSeconds: { open: (standing?.gapOpenMs ?? 0) / 1_000, lost: (standing?.gapLostMs ?? 0) / 1_000 },
     seenEntries: standing?.seenEntries ?? 0,
   }
+}
+
+function factsShown(source: SourceFacts | undefined, nowMs: number): Record<string, unknown> {
+  const notBeforeMs = source?.notBeforeMs() ?? 0
+  const dialect = source?.dialect() ?? null
+  return {
+    /** How the API was found to behave; `null` until it was probed. */
+    dialect: dialect === null ? null : dialectShown(dialect),
+    /** Until when the API asked us to stay away; `null` when it did not, or that time has passed. */
+    notBefore: notBeforeMs > nowMs ? instant(notBeforeMs) : null,
+  }
+}
+
+function dialectShown({ probedAtMs, ...dialect }: Dialect): Record<string, unknown> {
+  return { ...dialect, probedAt: instant(probedAtMs) }
 }

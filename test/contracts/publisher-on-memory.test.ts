@@ -1,5 +1,7 @@
 /** The fake keeps the contract, and its scripted faults do what flow tests rely on. */
 import { expect, test } from 'vitest'
+import { SharedPublisher } from '../../src/kafka/shared-publisher.ts'
+import { realClock } from '../kafka/real-kafka.ts'
 import { MemoryCluster } from '../support/memory-kafka.ts'
 import { checkpointOnly, outcome, publisherContract, readAll } from './publisher.ts'
 
@@ -12,6 +14,19 @@ publisherContract('memory', async () => {
     topics: cluster.topics(),
     reader: cluster.reader({ blockedMs: 30 }),
     publisher: id => cluster.publisher(id),
+    leaveOpen: async (id, topic, messages) => cluster.leaveOpen(id, topic, messages),
+    uniqueName: prefix => `${prefix}-${++names}`,
+  }
+})
+
+publisherContract('memory, shared by accounts', async () => {
+  const cluster = new MemoryCluster()
+  const reader = cluster.reader({ blockedMs: 30 })
+  let names = 0
+  return {
+    topics: cluster.topics(),
+    reader,
+    publisher: id => new SharedPublisher({ publisher: cluster.publisher(id), reader, clock: realClock }).view().publisher,
     leaveOpen: async (id, topic, messages) => cluster.leaveOpen(id, topic, messages),
     uniqueName: prefix => `${prefix}-${++names}`,
   }

@@ -273,17 +273,18 @@ export function publisherContract(name: string, start: () => Promise<KafkaUnderT
       expect(codes).toEqual(['TOPIC_MISSING', 'TOPIC_MISCONFIGURED'])
     })
 
-    test('offsets name the last stable offset of every partition', async () => {
+    test('offsets name both ends of every partition: an open transaction holds back the stable one only', async () => {
       const { events, ledger, publisher } = await scene(2)
       const it = publisher()
       await it.open(forever)
       await it.commit({ ...checkpointOnly(ledger, 'a'), rest: [{ topic: events, messages: [message(1, 'k', 'v')] }] }, forever)
       await readAll(kafka.reader, events, 1)
+      await kafka.leaveOpen(kafka.uniqueName('stranger'), events, [message(0, 'x', '1'), message(0, 'y', '2')])
 
       expect(await kafka.topics.offsets(events, forever)).toEqual(
         new Map([
-          [0, { low: 0n, stable: 0n }],
-          [1, { low: 0n, stable: 2n }],
+          [0, { low: 0n, stable: 0n, high: 2n }],
+          [1, { low: 0n, stable: 2n, high: 2n }],
         ]),
       )
     })

@@ -209,7 +209,7 @@ describe('a ledger that is not ours is refused with its remedy, and nobody is fe
 
     await expect(ledgerOn(cluster, clock()).recall(noSignal)).rejects.toMatchObject({
       code: 'LEDGER_MISMATCH',
-      message: expect.stringMatching(/holds nothing for account "main", yet events has .* --first-start/),
+      message: expect.stringMatching(/holds nothing of the connector "kaleyra", yet events has .* --first-start/),
     })
     await expect(ledgerOn(cluster, clock(), { firstStart: true }).recall(noSignal)).resolves.toMatchObject({ incarnation: 1 })
   })

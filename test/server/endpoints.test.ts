@@ -2,7 +2,9 @@ import { createServer, request } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ConnectorError } from '../../src/errors.ts'
+import type { Dialect } from '../../src/model/dialect.ts'
 import { type Endpoints, type EndpointsOptions, startEndpoints } from '../../src/server/endpoints.ts'
+import { StatusBoard } from '../../src/server/status-board.ts'
 
 const logged: object[] = []
 const open: Endpoints[] = []
@@ -66,6 +68,36 @@ describe('the pages', () => {
       'application/json; charset=utf-8',
       'no-store',
     ])
+  })
+
+  test('/status shows what the board knows of each account, its dialect and until when the API asked to stay away', async () => {
+    const nowMs = Date.parse('2026-03-10T12:00:00Z')
+    const board = new StatusBoard(['main'], () => nowMs)
+    const dialect: Dialect = {
+      style: 'post-form',
+      provedBy: 'limit_echoed',
+      limitIn: 'both',
+      largestLimit: null,
+      page: 'index',
+      offset: 'unknown',
+      total: 'all',
+      instants: 'z',
+      probedAtMs: nowMs - 1_000,
+    }
+    board.follow('main', { dialect: () => dialect, notBeforeMs: () => nowMs + 30_000 })
+
+    const answer = await get(await start({ status: () => board.report('kaleyra', '0.1.0') }), '/status')
+
+    const { probedAtMs: _, ...spoken } = dialect
+    expect(await answer.json()).toMatchObject({
+      accounts: [
+        {
+          account: 'main',
+          dialect: { ...spoken, probedAt: '2026-03-10T11:59:59.000Z' },
+          notBefore: '2026-03-10T12:00:30.000Z',
+        },
+      ],
+    })
   })
 
   test('do not tell what serves them', async () => {

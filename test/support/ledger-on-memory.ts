@@ -1,5 +1,6 @@
 /** A ledger and its topics on an in-memory Kafka, as wiring would build it. */
 
+import { SharedPublisher } from '../../src/kafka/shared-publisher.ts'
 import type { Identity } from '../../src/ledger/identity.ts'
 import { createLedger, type LedgerOptions } from '../../src/ledger/ledger.ts'
 import { DAY_MS } from '../../src/model/window.ts'
@@ -15,6 +16,15 @@ export const identity: Identity = {
   eventsTopic: 'events',
   deadLettersTopic: 'dlq',
   filters: '',
+}
+
+export const usualOptions: LedgerOptions = {
+  identity,
+  partition: 0,
+  maxSeen: 100_000,
+  startFromMs: DAY_MS,
+  rules: 'rules-1',
+  firstStart: false,
 }
 
 export const noSignal = new AbortController().signal
@@ -41,6 +51,20 @@ export function ledgerOn(
       notBeforeMs,
       dialect: () => null,
     },
-    { identity, partition: 0, maxSeen: 100_000, startFromMs: DAY_MS, rules: 'rules-1', firstStart: false, ...overrides },
+    { ...usualOptions, ...overrides },
   )
+}
+
+/** Makes the ledgers of the accounts of one process: those of one partition share its producer. */
+export function processOn(cluster: MemoryCluster, clock: Clock, ledgerPartitions = 1) {
+  const shared = new Map<number, SharedPublisher>()
+  return (account: string, partition = 0, overrides: Partial<LedgerOptions> = {}): Ledger => {
+    const reader = cluster.reader({ blockedMs: 1_000, clock })
+    const publisher = cluster.publisher(`kaleyra-${partition}`)
+    const producer = shared.get(partition) ?? new SharedPublisher({ publisher, reader, clock })
+    shared.set(partition, producer)
+    const parts = { ...producer.view(), topics: cluster.topics(), clock, notBeforeMs: () => 0, dialect: () => null }
+    const own = { ...identity, account, ledgerPartitions }
+    return createLedger(parts, { ...usualOptions, identity: own, partition, ...overrides })
+  }
 }
