@@ -2,6 +2,7 @@
 /** Arguments in, exit code out. The only place that ends the process or writes to standard error. */
 import { Command, CommanderError } from 'commander'
 import { configCommand } from './commands/config.ts'
+import { planCommand } from './commands/plan.ts'
 import { runCommand } from './commands/run.ts'
 import { ConnectorError, codeOf } from './errors.ts'
 import { POLICY } from './flow/policy.ts'
@@ -12,6 +13,11 @@ const program = new Command('call-log-source')
   .version(packageVersion())
   .addCommand(
     runCommand(code => {
+      process.exitCode = code
+    }),
+  )
+  .addCommand(
+    planCommand(code => {
       process.exitCode = code
     }),
   )

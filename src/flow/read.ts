@@ -145,8 +145,7 @@ export class WindowReader {
     if (spanMs(part) <= SECOND_MS) return null
     const rows = Math.max(page.total ?? 0, proof.rawRows)
     if (rows <= this.options.maxRowsPerRead) return null
-    const wanted = Math.ceil(rows / (this.options.maxRowsPerRead * PLANNED_FULLNESS))
-    return { reason: 'too_many_rows', parts: Math.min(Math.max(2, wanted), MOST_PARTS) }
+    return { reason: 'too_many_rows', parts: plannedParts(rows, this.options.maxRowsPerRead) }
   }
 
   private sightingsOf(page: Pick<Page, 'rows'>): { calls: Sighting[]; bad: BadSighting[] } {
@@ -191,6 +190,11 @@ export class WindowReader {
 function isRather(one: Sighting, other: Sighting): boolean {
   const laterMs = (one.call.end_time ?? 0) - (other.call.end_time ?? 0)
   return laterMs > 0 || (laterMs === 0 && contentHash(one.print) > contentHash(other.print))
+}
+
+/** In how many parts a window with this many rows is read. */
+export function plannedParts(rows: number, maxRowsPerRead: number): number {
+  return Math.min(Math.max(2, Math.ceil(rows / (maxRowsPerRead * PLANNED_FULLNESS))), MOST_PARTS)
 }
 
 function startsIn({ fromMs, untilMs, startsMs = [] }: Proved): number {
