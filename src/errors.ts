@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'API_CLOCK_SKEW' // the API's Date and our clock differ by more than 60 s
   | 'API_TIME_ZONE' // rows of a whole page are shifted by one constant: the time zone is wrong
   | 'API_FILTER_IGNORED' // the rows do not react to the window
+  | 'API_UNPROVED' // no way of asking shows that it is heard
   // Kafka
   | 'KAFKA_UNREACHABLE'
   | 'KAFKA_UNAUTHORIZED'
@@ -44,6 +45,8 @@ export interface ErrorOptions {
   readonly cause?: unknown
   /** How long the other side asked us to stay away, in milliseconds from now (Retry-After). */
   readonly retryAfterMs?: number
+  /** The API's own code, `RBC001`, when it was the API that spoke and not something in front of it. */
+  readonly apiCode?: string
 }
 
 /** The only error this program throws on purpose. The message says what, where and what to do; it never holds a secret or a payload. */
@@ -51,11 +54,13 @@ export class ConnectorError extends Error {
   override readonly name = 'ConnectorError'
   readonly code: ErrorCode
   readonly retryAfterMs: number | undefined
+  readonly apiCode: string | undefined
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.retryAfterMs = options.retryAfterMs
+    this.apiCode = options.apiCode
   }
 }
 

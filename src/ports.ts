@@ -47,13 +47,15 @@ export interface Page {
 export interface Source {
   /**
    * Shows that the API can be read: finds its dialect by evidence when none is known, else asks for the last minute once. Throws coded
-   * `API_…` errors. After a run of unexpected answers the dialect counts as unknown again.
+   * `API_…` errors.
    */
   probe(signal: AbortSignal): Promise<void>
   /** As far as known; `null` before the first successful probe. */
   dialect(): Dialect | null
   /** Believes a dialect found earlier, unless the settings name another style. */
   adopt(dialect: Dialect): void
+  /** The API no longer answers as it did: the dialect is unknown from now on, and the next `probe` finds it anew. */
+  forget(): void
   /**
    * Reads a window page by page, in order; the request goes out with one second more on both sides, since the API's bounds are unspecified.
    * After the last page of several, page 1 comes once more with `recheck`. Every request obeys the account's rate; temporary failures are

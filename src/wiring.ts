@@ -143,9 +143,10 @@ export function createSource(
   note: (happening: Happening) => void,
   budget?: Budget,
 ): Source & { close(): Promise<void> } {
-  const { pageSize, requestsPerSecond, burst, timeoutMs, filters } = settings.api
+  const { style, pageSize, requestsPerSecond, burst, timeoutMs, filters } = settings.api
   const { sid, apiKey, origin, timeZone } = account
-  const options = { sid, apiKey, origin, pageSize, requestsPerSecond, burst, timeoutMs, filters, optIn: settings.records.optIn }
+  const paging = { style, pageSize, requestsPerSecond, burst, timeoutMs, filters }
+  const options = { sid, apiKey, origin, ...paging, optIn: settings.records.optIn }
   const deps = { clock, random, note, ...(budget !== undefined && { budget }) }
   return createKaleyraSource({ ...options, ...(timeZone !== undefined && { timeZone }) }, deps)
 }

@@ -424,8 +424,6 @@ describe('a wrong setting is refused with its path, its value and the rule:', ()
 
 describe('what is not built yet is refused when it is used:', () => {
   test.each<[unknown, string[]]>([
-    [withSections({ api: { style: 'get-query' } }), ['api.style = "get-query": not built yet; use auto or post-form']],
-    [withSections({ api: { style: 'get-body' } }), ['api.style = "get-body": not built yet; use auto or post-form']],
     [
       withSections({ records: { privacy: { from_number: 'mask' } } }),
       ['records.privacy.from_number = "mask": not built yet; use plain, and protect the topic itself'],
@@ -487,7 +485,6 @@ describe('the report', () => {
       'accounts[0].sid',
       'accounts[0].url',
       'accounts[1].id',
-      'api.style',
       'api.timeout',
       'api.colour',
       'polling.schedule[1].name',

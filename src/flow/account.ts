@@ -5,6 +5,7 @@
  *   probe ──▶ recall ──▶ due? ──▶ sweep ──┐
  *     ▲          ▲         ▲──────────────┘
  *     │          └── recall: the outcome of a commit is unknown
+ *     ├── reprobe: the API does not hear us as it did; at most once in polling.retryFailed, else
  *     └── fail_account: wait polling.retryFailed
  */
 import { ConnectorError, codeOf } from '../errors.ts'
@@ -60,6 +61,10 @@ export class AccountTask {
   private readonly backoff: Backoff
   private tally = new Tally()
   private recalls = 0
+  /** Whether the API was shown to be readable since it last failed the account. */
+  private probed = false
+  /** When the dialect was last found anew, on the monotonic clock. */
+  private reprobedMs = Number.NEGATIVE_INFINITY
   /** Whether the newest thing told about the account is an error. */
   private troubled = false
   /** With `once`, what is due is settled when the reading begins, however often a failure interrupts it. */
@@ -76,11 +81,10 @@ export class AccountTask {
   /** Throws the error that stops the program; its exit code is in the policy. */
   async run(): Promise<Ending> {
     let state: AccountState | null = null
-    let probed = false
     for (;;) {
       try {
-        if (!probed) await this.probe()
-        probed = true
+        if (!this.probed) await this.probe()
+        this.probed = true
         state ??= await this.recall()
         return await this.live(state)
       } catch (error) {
@@ -89,9 +93,7 @@ export class AccountTask {
         if (code === 'COMMIT_UNKNOWN' || code === 'FENCED') {
           this.parts.note({ kind: 'commit.failed', result: code === 'FENCED' ? 'fenced' : 'unknown', error })
         }
-        const { decision } = POLICY[code]
-        if (decision === 'recall') state = null
-        probed &&= decision !== 'fail_account'
+        if (POLICY[code].decision === 'recall') state = null
         if (!(await this.goesOnAfter(error, state === null ? 'recalling' : 'running'))) return 'stopped'
       }
     }
@@ -173,25 +175,43 @@ export class AccountTask {
 
   /** Waits as the policy says; false when told to stop meanwhile. Throws the error on when it ends the account. */
   private async goesOnAfter(error: unknown, state: TaskState): Promise<boolean> {
-    const { once, exitOnFailure, retryFailedMs } = this.options
+    const { once, exitOnFailure } = this.options
     const { decision } = POLICY[codeOf(error)]
-    if (decision === 'stop' || (decision === 'fail_account' && (once || exitOnFailure))) throw error
-    if (decision === 'fail_account') {
-      this.tell('failed', error)
-      return this.wait(retryFailedMs)
+    if (decision === 'stop') throw error
+    if (decision === 'reprobe' && this.mayReprobe()) {
+      this.tell(state, error)
+      return true
+    }
+    if (decision === 'reprobe' || decision === 'fail_account') {
+      if (once || exitOnFailure) throw error
+      return this.fail(error)
     }
     const waitMs = this.backoff.next()
-    if (waitMs === null && decision === 'retry' && !once && !exitOnFailure) {
-      // Not an outage of a moment any more: as for a verdict of the API, others go on and this account is tried again later.
-      this.backoff.reset()
-      this.tell('failed', error)
-      return this.wait(retryFailedMs)
-    }
+    // Not an outage of a moment any more: as for a verdict of the API, others go on and this account is tried again later.
+    if (waitMs === null && decision === 'retry' && !once && !exitOnFailure) return this.fail(error)
     const retryAfterMs = error instanceof ConnectorError ? (error.retryAfterMs ?? 0) : 0
     // The promise to stay away is in the ledger by now, so the next run from cron will keep it.
     if (waitMs === null || (once && retryAfterMs > LONGEST_WAIT_ONCE_MS)) throw error
     this.tell(state, error)
     return this.wait(Math.max(waitMs, retryAfterMs))
+  }
+
+  /** The account waits and is then probed anew; false when told to stop meanwhile. */
+  private fail(error: unknown): Promise<boolean> {
+    this.backoff.reset()
+    this.probed = false
+    this.tell('failed', error)
+    return this.wait(this.options.retryFailedMs)
+  }
+
+  /** Whether a dialect that worked is in doubt for the first time in a while; then it is found anew. */
+  private mayReprobe(): boolean {
+    const { clock, source } = this.parts
+    source.forget()
+    if (!this.probed || clock.monotonic() - this.reprobedMs < this.options.retryFailedMs) return false
+    this.probed = false
+    this.reprobedMs = clock.monotonic()
+    return true
   }
 
   /** False when told to stop meanwhile. */

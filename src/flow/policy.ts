@@ -6,10 +6,11 @@ import type { ErrorCode } from '../errors.ts'
 /**
  * - `retry`: the state is still good; wait and go on.
  * - `recall`: the state is void; fence, recall and go on.
+ * - `reprobe`: the API does not hear the question as it is put: find out anew how to ask, and if that was done just now, `fail_account`.
  * - `fail_account`: this account cannot be read as it is set up; others go on, it is tried again later.
  * - `stop`: the program ends.
  */
-export type Decision = 'retry' | 'recall' | 'fail_account' | 'stop'
+export type Decision = 'retry' | 'recall' | 'reprobe' | 'fail_account' | 'stop'
 
 export interface Verdict {
   readonly decision: Decision
@@ -27,7 +28,7 @@ export const POLICY: Readonly<Record<ErrorCode, Verdict>> = {
 
   API_UNAUTHORIZED: { decision: 'fail_account', exitCode: 3, remedy: `check sid and apiKey; ${API}` },
   API_REJECTED: {
-    decision: 'fail_account',
+    decision: 'reprobe',
     exitCode: 3,
     remedy: `the API refuses the request as sent; check url and api.style; ${API}`,
   },
@@ -38,7 +39,8 @@ export const POLICY: Readonly<Record<ErrorCode, Verdict>> = {
   },
   API_CLOCK_SKEW: { decision: 'fail_account', exitCode: 3, remedy: 'set the clock of this machine (NTP)' },
   API_TIME_ZONE: { decision: 'fail_account', exitCode: 3, remedy: 'set accounts[].timeZone' },
-  API_FILTER_IGNORED: { decision: 'fail_account', exitCode: 3, remedy: 'check api.style' },
+  API_FILTER_IGNORED: { decision: 'reprobe', exitCode: 3, remedy: 'check api.style' },
+  API_UNPROVED: { decision: 'fail_account', exitCode: 3, remedy: 'name the style the account is served with in api.style' },
   API_TOO_LARGE: { decision: 'fail_account', exitCode: 3, remedy: 'lower api.pageSize' },
   API_THROTTLED: { decision: 'retry', exitCode: 3, remedy: 'lower api.requestsPerSecond' },
   API_UNAVAILABLE: { decision: 'retry', exitCode: 3, remedy: 'wait for the API, or check accounts[].url and the network' },

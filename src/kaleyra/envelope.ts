@@ -67,11 +67,10 @@ function codedFailure(raw: RawAnswer, code: string): ConnectorError {
   if (known === undefined && byStatus(raw.status) !== 'API_REJECTED' && raw.status >= 400) return httpFailure(raw, named(code))
   if (known?.error !== 'API_UNAUTHORIZED') checkClock(raw)
   const what = known === undefined ? 'a code this release does not know' : known.text
-  return new ConnectorError(
-    known?.error ?? 'API_REJECTED',
-    `the API answered ${named(code)}, ${what} (HTTP ${raw.status})`,
-    held(raw),
-  )
+  return new ConnectorError(known?.error ?? 'API_REJECTED', `the API answered ${named(code)}, ${what} (HTTP ${raw.status})`, {
+    ...held(raw),
+    apiCode: named(code),
+  })
 }
 
 /** The verdict when only the HTTP status speaks. */

@@ -13,8 +13,9 @@
 import { ConnectorError } from '../errors.ts'
 import type { Row } from '../model/call-log.ts'
 import type { Dialect } from '../model/dialect.ts'
-import { instantText, SECOND_MS, type Window } from '../model/window.ts'
+import { SECOND_MS, type Window } from '../model/window.ts'
 import type { Page } from '../ports.ts'
+import { boundsOf, type Spoken } from './question.ts'
 import type { Ask, Send } from './retry.ts'
 
 /** What is known about an account's paging; changes as windows are read, never back to `unproved`. */
@@ -24,31 +25,42 @@ export interface Paging {
   total: 'unproven' | 'proven' | 'own_count'
   /** Rows of the largest page so far: this many the API does give at once. */
   largestPage: number
+  /** A larger limit is lowered to this, by the API's own word or because larger pages never came; `null` while none was. */
+  largestLimit: number | null
 }
 
 export function unprovedPaging(): Paging {
-  return { mode: 'unproved', total: 'unproven', largestPage: 0 }
+  return { mode: 'unproved', total: 'unproven', largestPage: 0, largestLimit: null }
 }
 
 /** What is known of the paging, in the words of the dialect. */
-export function dialectOf({ mode, total }: Paging): Pick<Dialect, 'page' | 'offset' | 'total'> {
+export function dialectOf(
+  { mode, total, largestLimit }: Paging,
+  before: Pick<Dialect, 'page' | 'offset' | 'total'>,
+): Pick<Dialect, 'page' | 'offset' | 'total' | 'largestLimit'> {
   return {
-    page: mode === 'page' ? 'index' : mode === 'unproved' ? 'unknown' : 'ignored',
-    offset: mode === 'offset' ? 'rows' : mode === 'none' ? 'ignored' : 'unknown',
-    total: total === 'proven' ? 'all' : total === 'own_count' ? 'page' : 'unknown',
+    page: mode === 'page' ? 'index' : mode === 'unproved' || before.page === 'count' ? before.page : 'ignored',
+    offset: mode === 'offset' ? 'rows' : mode === 'none' ? 'ignored' : before.offset,
+    total: total === 'proven' ? 'all' : total === 'own_count' ? 'page' : before.total,
+    largestLimit,
   }
 }
 
 /** Takes over what an earlier life found out. */
-export function adoptPaging(paging: Paging, { page, offset, total }: Dialect): void {
-  paging.mode = page === 'index' ? 'page' : offset === 'rows' ? 'offset' : offset === 'ignored' ? 'none' : 'unproved'
+export function adoptPaging(paging: Paging, known: Pick<Dialect, 'page' | 'offset' | 'total' | 'largestLimit'>): void {
+  const { page, offset, total } = known
+  const isDeaf = offset === 'ignored' && page !== 'unknown'
+  paging.mode = page === 'index' ? 'page' : page !== 'unknown' && offset === 'rows' ? 'offset' : isDeaf ? 'none' : 'unproved'
   paging.total = total === 'all' ? 'proven' : total === 'page' ? 'own_count' : 'unproven'
+  paging.largestPage = 0
+  paging.largestLimit = known.largestLimit
 }
 
 export interface PagesDeps {
   readonly send: Send
   readonly normalise: (rows: readonly unknown[]) => Row[]
   readonly paging: Paging
+  readonly spoken: Readonly<Spoken>
   /** Rows asked for per page. */
   readonly pageSize: number
   /** Form fields sent with every request. */
@@ -73,14 +85,15 @@ interface Fetched {
 
 /** Pages of `window` in order; see `Source.read`. Throws what `send` throws, and `API_MALFORMED` when the pages never end. */
 export async function* readPages(window: Window, deps: PagesDeps, signal: AbortSignal): AsyncGenerator<Page, void, undefined> {
-  const { paging, pageSize } = deps
-  const bounds = { start_time: instantText(window.fromMs - SECOND_MS), end_time: instantText(window.untilMs + SECOND_MS) }
+  const { paging, pageSize, spoken } = deps
+  const bounds = boundsOf({ fromMs: window.fromMs - SECOND_MS, untilMs: window.untilMs + SECOND_MS }, spoken)
   const known = new Set<string>()
   let rawRows = 0
 
   async function fetch(cursor: Readonly<Record<string, string>>, priority: number): Promise<Fetched> {
     const fields = { ...deps.filters, limit: String(pageSize), ...bounds, ...cursor }
-    const answer = await deps.send({ fields, limit: pageSize, priority } satisfies Ask, signal)
+    const answer = await deps.send({ style: spoken.style, fields, limit: pageSize, priority } satisfies Ask, signal)
+    if (answer.limit !== null && answer.limit < pageSize) paging.largestLimit = answer.limit
     const limit = Math.min(pageSize, answer.limit ?? pageSize, Math.max(DEFAULT_LIMIT, paging.largestPage))
     const isFull = answer.rows.length > 0 && answer.rows.length >= limit
     if (answer.total !== null && answer.total > answer.rows.length) paging.total = 'proven'
@@ -153,6 +166,7 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
     }
     // Nothing new, as when the API repeats itself at its end, is not handed over: repeats must never make up the claimed total.
     if (next === null || next.rows.every(row => known.has(identity(row)))) break
+    if (rawRows > 0 && paging.largestPage < pageSize && next.rows.length > 0) paging.largestLimit ??= paging.largestPage
     note(next)
     yield page(number, next)
     if (isLast(number, next)) {
@@ -165,24 +179,24 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
 
 /** One request for the first page of exactly these bounds; `total` only when it is known to count all, or could hide nothing. */
 export async function readFirstPage(window: Window, deps: PagesDeps, signal: AbortSignal): Promise<Page> {
-  const { paging, pageSize, filters } = deps
-  const bounds = { start_time: instantText(window.fromMs), end_time: instantText(window.untilMs) }
+  const { paging, pageSize, filters, spoken } = deps
   const page = paging.mode === 'offset' ? {} : { page: '1' }
-  const fields = { ...filters, limit: String(pageSize), ...bounds, ...page }
-  const answer = await deps.send({ fields, limit: pageSize, priority: FIRST_READ }, signal)
+  const fields = { ...filters, limit: String(pageSize), ...boundsOf(window, spoken), ...page }
+  const answer = await deps.send({ style: spoken.style, fields, limit: pageSize, priority: FIRST_READ }, signal)
   if (answer.total !== null && answer.total > answer.rows.length) paging.total = 'proven'
   const total = paging.total === 'proven' ? answer.total : null
   return { number: 1, rows: deps.normalise(answer.rows), total, recheck: false, unpaged: false }
 }
 
 /** `repeat` also when all of page 1 comes again with more: then `page` is a count of pages, not an index. */
-function compare(rows: readonly Row[], known: ReadonlySet<string>, first: readonly Row[]): 'empty' | 'repeat' | 'new' {
+export function compare(rows: readonly Row[], known: ReadonlySet<string>, first: readonly Row[]): 'empty' | 'repeat' | 'new' {
   if (rows.length === 0) return 'empty'
   const ids = new Set(rows.map(identity))
   const bringsNew = rows.some(row => !known.has(identity(row)))
   return bringsNew && !first.every(row => ids.has(identity(row))) ? 'new' : 'repeat'
 }
 
-function identity(row: Row): string {
+/** By what a row is told from others: its call id, or all it holds. */
+export function identity(row: Row): string {
   return row.call !== undefined ? row.call.call_id : (row.bad.callId ?? row.bad.json)
 }

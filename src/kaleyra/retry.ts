@@ -3,14 +3,19 @@
  * jitter from an injected source; what the API asked for by Retry-After is a floor, never shortened.
  */
 import { ConnectorError, type ErrorCode } from '../errors.ts'
+import type { RequestStyle } from '../model/dialect.ts'
 import type { Clock, Happening } from '../ports.ts'
 import type { Answer } from './envelope.ts'
 
-/** What to ask: the form fields of one page. Higher `priority` goes first. */
+/** What to ask, and how. Higher `priority` goes first. */
 export interface Ask {
+  readonly style: RequestStyle
   readonly fields: Readonly<Record<string, string>>
-  readonly limit: number
+  /** For the header of this name; `null` leaves it out. */
+  readonly limit: number | null
   readonly priority: number
+  /** Asked to learn how the API hears, so a refusal of it may be what it takes. */
+  readonly isTrial?: boolean
 }
 
 /** Sends one question and gives a successful answer, or throws a coded error. */
@@ -25,7 +30,10 @@ export interface RetryDeps {
 
 const BASE_MS = 500
 const CAP_MS = 30_000
-/** The vendor's edge rejects a good key now and then; more tries than these would look like an attack on it. */
+/**
+ * The vendor's edge rejects a good key now and then; more tries than these would look like an attack on it. A trial is refused by whatever
+ * stands in front of the API, with 403 for a GET with a body, because of its style and not of its key: that is not tried again.
+ */
 const UNAUTHORIZED_BASE_MS = 1_000
 
 const RETRIES: Partial<Record<ErrorCode, number>> = {
@@ -51,7 +59,8 @@ export function withRetry(send: Send, { clock, random, note }: RetryDeps): Send 
         if (
           !(error instanceof ConnectorError) ||
           retries >= (RETRIES[error.code] ?? 0) ||
-          (error.retryAfterMs ?? 0) > LONGEST_WAIT_MS
+          (error.retryAfterMs ?? 0) > LONGEST_WAIT_MS ||
+          (ask.isTrial === true && error.code === 'API_UNAUTHORIZED' && error.apiCode === undefined)
         )
           throw error
         const backoffMs =

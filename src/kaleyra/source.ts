@@ -3,7 +3,7 @@
  * top. Whoever builds two sources on the same API key gives them the same budget.
  */
 import { ConnectorError, codeOf, type ErrorCode } from '../errors.ts'
-import type { Dialect } from '../model/dialect.ts'
+import { type Dialect, REQUEST_STYLES, type RequestStyle } from '../model/dialect.ts'
 import { edgeOf } from '../model/schedule.ts'
 import { MINUTE_MS, type Window } from '../model/window.ts'
 import type { Clock, Happening, RequestOutcome, Source } from '../ports.ts'
@@ -11,6 +11,8 @@ import { type Budget, createBudget } from './budget.ts'
 import { judge, skewOf } from './envelope.ts'
 import { createNormaliser } from './normalise.ts'
 import { adoptPaging, dialectOf, readFirstPage, readPages, unprovedPaging } from './pages.ts'
+import { probe } from './probe.ts'
+import { asDocumented } from './question.ts'
 import { type Send, withRetry } from './retry.ts'
 import { createTransport } from './transport.ts'
 
@@ -27,6 +29,10 @@ export interface KaleyraSourceOptions {
   readonly burst: number
   /** For one whole answer, in milliseconds. */
   readonly timeoutMs: number
+  /** How questions travel; `auto`, the default, finds it out. */
+  readonly style?: RequestStyle | 'auto'
+  /** Whether probing may send one request that is wrong on purpose; the default. */
+  readonly sendsBadRequest?: boolean
   /** Fields that are null unless named here: recording_ref, location, operator, notes, custom. */
   readonly optIn: readonly string[]
   /** Narrows the account on purpose; each list is sent comma-separated. */
@@ -55,15 +61,22 @@ export function createKaleyraSource(options: KaleyraSourceOptions, deps: Kaleyra
   const { clock, note } = deps
   const budget = deps.budget ?? createBudget(options, clock)
   const transport = createTransport(options, clock)
-  const normalise = createNormaliser({ timeZone: options.timeZone, optIn: options.optIn, note })
+  const reading = { timeZone: options.timeZone, optIn: options.optIn }
+  const normalise = createNormaliser({ ...reading, note })
+  // What is read to learn the dialect is read again for its rows, and its unknown values are counted then.
+  const quiet = createNormaliser({ ...reading, note: () => undefined })
   const paging = unprovedPaging()
+  const spoken = asDocumented()
+  const { style = 'auto', sendsBadRequest = true } = options
+  /** `null` until the API was probed, and again when it no longer answers as it did. */
+  let known: Dialect | null = null
   const filters = Object.fromEntries(
     Object.entries(options.filters ?? {}).flatMap(([name, list]) => (list.length > 0 ? [[name, list.join(',')]] : [])),
   )
   let requests = 0
   let skewMs: number | null = null
 
-  const exchange: Send = async ({ fields, limit, priority }, signal) =>
+  const exchange: Send = async ({ style, fields, limit, priority, isTrial }, signal) =>
     budget.run(priority, signal, async permit => {
       if (permit.heldMs > 0) note({ kind: 'throttled', waitMs: permit.heldMs })
       requests += 1
@@ -73,51 +86,50 @@ export function createKaleyraSource(options: KaleyraSourceOptions, deps: Kaleyra
         note({ kind: 'budget', ratio: budget.usedRatio() })
       }
       try {
-        const raw = await transport.post(new URLSearchParams(fields), limit, signal, permit.sent)
+        const raw = await transport.ask({ style, fields: new URLSearchParams(fields), limit }, signal, permit.sent)
         skewMs = skewOf(raw) ?? skewMs
         const answer = judge(raw)
         budget.good()
-        done('ok')
+        done(isTrial === true ? 'probe' : 'ok')
         return answer
       } catch (error) {
         // Held before the turn passes on: the next request in the queue must wait, too.
         if (error instanceof ConnectorError && error.retryAfterMs !== undefined)
           budget.holdUntil(clock.now() + error.retryAfterMs)
         if (codeOf(error) === 'API_THROTTLED') budget.slower()
-        const outcome = OUTCOMES[codeOf(error)]
+        const outcome = isTrial === true && codeOf(error) === 'API_REJECTED' ? 'probe' : OUTCOMES[codeOf(error)]
         if (outcome !== undefined) done(outcome)
         throw error
       }
     })
 
   const send = withRetry(exchange, deps)
-  const pages = { send, normalise, paging, pageSize: options.pageSize, filters }
-  let probedAtMs: number | null = null
+  const pages = { send, normalise, paging, spoken, pageSize: options.pageSize, filters }
 
-  function dialect(): Dialect | null {
-    if (probedAtMs === null) return null
-    return {
-      ...dialectOf(paging),
-      style: 'post-form',
-      provedBy: 'assumed',
-      limitIn: 'unknown',
-      largestLimit: null,
-      instants: 'z',
-      probedAtMs,
-    }
+  function adopt(dialect: Dialect): void {
+    if (style !== 'auto' && style !== dialect.style) return
+    known = dialect
+    spoken.style = dialect.style
+    spoken.instants = dialect.instants
+    adoptPaging(paging, dialect)
   }
 
   return {
     async probe(signal) {
+      if (known === null) {
+        const styles = style === 'auto' ? REQUEST_STYLES : [style]
+        const found = await probe({ send, clock, normalise: quiet, styles, sendsBadRequest, filters }, signal)
+        adopt({ ...found, probedAtMs: clock.now() })
+        return
+      }
       const untilMs = edgeOf(clock.now(), skewMs)
       const window: Window = { fromMs: untilMs - MINUTE_MS, untilMs }
       await readFirstPage(window, pages, signal)
-      probedAtMs = clock.now()
     },
-    dialect,
-    adopt(known) {
-      adoptPaging(paging, known)
-      probedAtMs = known.probedAtMs
+    dialect: () => (known === null ? null : { ...known, ...dialectOf(paging, known) }),
+    adopt,
+    forget() {
+      known = null
     },
     read: (window, signal) => readPages(window, pages, signal),
     glance: (window, signal) => readFirstPage(window, pages, signal),

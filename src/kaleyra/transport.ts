@@ -1,11 +1,13 @@
 /**
- * One HTTP exchange: a form POST to the account's call-log address, the whole answer within one deadline and one bound, nothing judged.
+ * One HTTP exchange: a question to the account's call-log address in one of three styles, the whole answer within one deadline and one bound,
+ * nothing judged.
  * undici's own timers are coarse, so an AbortSignal is the deadline for headers and body together. Redirects are never followed: the
  * key would go with them. HTTPS_PROXY and NO_PROXY are honoured by undici's agent; plain http (loopback) never goes through a proxy.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { ConnectorError } from '../errors.ts'
+import type { RequestStyle } from '../model/dialect.ts'
 import type { Clock } from '../ports.ts'
 import { tooLarge, transportError } from './transport-errors.ts'
 
@@ -27,12 +29,20 @@ export interface RawAnswer {
   readonly receivedMs: number
 }
 
+/** The fields of a question and how they travel. */
+export interface Question {
+  readonly style: RequestStyle
+  readonly fields: URLSearchParams
+  /** For the header of this name; `null` leaves it out. */
+  readonly limit: number | null
+}
+
 export interface Transport {
   /**
-   * Posts the fields. `onSent` is called when the request is written to a connection. Throws `API_UNAVAILABLE` (DNS, TLS, resets,
+   * Asks. `onSent` is called when the request is written to a connection. Throws `API_UNAVAILABLE` (DNS, TLS, resets,
    * deadline), `API_MALFORMED` (not HTTP, a length that does not fit, compressed), `API_TOO_LARGE`, and `STOPPED` when `signal` aborts.
    */
-  post(fields: URLSearchParams, limit: number, signal: AbortSignal, onSent: () => void): Promise<RawAnswer>
+  ask(question: Question, signal: AbortSignal, onSent: () => void): Promise<RawAnswer>
   /** Drops every connection; requests in flight fail with `STOPPED`. May be called twice. */
   close(): Promise<void>
 }
@@ -64,17 +74,20 @@ export function createTransport(options: TransportOptions, clock: Clock): Transp
     httpProxy: '',
   })
 
-  async function exchange(fields: URLSearchParams, limit: number, signal: AbortSignal, onSent: () => void): Promise<RawAnswer> {
-    const answer = await request(url, {
-      method: 'POST',
+  async function exchange({ style, fields, limit }: Question, signal: AbortSignal, onSent: () => void): Promise<RawAnswer> {
+    const text = fields.toString()
+    const address = style === 'get-query' ? new URL(`?${text}`, url) : url
+    const answer = await request(address, {
+      method: style === 'post-form' ? 'POST' : 'GET',
       headers: {
         'api-key': apiKey,
         'content-type': 'application/x-www-form-urlencoded',
         accept: 'application/json',
         'accept-encoding': 'identity',
-        limit: String(limit),
+        ...(limit !== null && { limit: String(limit) }),
       },
-      body: fields.toString(),
+      // undici sends the Content-Length itself, for a GET too; node:http does not, and the server sees garbage.
+      body: style === 'get-query' ? null : text,
       signal,
       dispatcher: agent.compose(tellingWhenSent(onSent)),
     })
@@ -97,7 +110,7 @@ export function createTransport(options: TransportOptions, clock: Clock): Transp
   }
 
   return {
-    async post(fields, limit, signal, onSent) {
+    async ask(question, signal, onSent) {
       const deadline = AbortSignal.timeout(timeoutMs)
       const controller = new AbortController()
       const abort = () => controller.abort()
@@ -105,7 +118,7 @@ export function createTransport(options: TransportOptions, clock: Clock): Transp
       deadline.addEventListener('abort', abort, { once: true })
       try {
         if (signal.aborted) throw new ConnectorError('STOPPED', `the request to ${url.host} was stopped`)
-        return await exchange(fields, limit, controller.signal, onSent)
+        return await exchange(question, controller.signal, onSent)
       } catch (error) {
         if (signal.aborted) throw new ConnectorError('STOPPED', `the request to ${url.host} was stopped`)
         if (deadline.aborted) {

@@ -43,6 +43,7 @@ export type RequestOutcome =
   | 'too_large'
   | 'redirected'
   | 'clock_skew'
+  | 'probe'
   | 'aborted'
 export type RereadReason = 'total_mismatch' | 'moved' | 'conflicting_rows' | 'no_total'
 export type UnknownKind = 'status' | 'field' | 'time'

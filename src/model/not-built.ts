@@ -19,7 +19,6 @@ const oneOf =
     typeof value === 'string' && names.includes(value)
 
 const ROWS: readonly Row[] = [
-  { at: 'api.style', uses: oneOf('get-query', 'get-body'), instead: 'use auto or post-form' },
   { at: 'records.updates', uses: oneOf('suppress'), instead: 'use publish' },
   { at: 'records.onRulesChange', uses: oneOf('publish'), instead: 'use adopt' },
   { at: 'records.privacy.*', uses: oneOf('mask', 'hmac', 'drop'), instead: 'use plain, and protect the topic itself' },

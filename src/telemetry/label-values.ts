@@ -22,6 +22,7 @@ export const OUTCOMES = members<RequestOutcome>({
   too_large: true,
   redirected: true,
   clock_skew: true,
+  probe: true,
   aborted: true,
 })
 export const REREAD_REASONS = members<RereadReason>({ total_mismatch: true, moved: true, conflicting_rows: true, no_total: true })

@@ -280,6 +280,62 @@ describe('run', () => {
   })
 })
 
+describe('an API that no longer hears the question as it is put', () => {
+  const refused = new ConnectorError('API_REJECTED', 'RBC3004')
+
+  test('is probed anew at once, and the reading goes on without a failed account', async () => {
+    const cluster = await memoryCluster()
+    const { account, source, notes } = task({ cluster, script: { fail: request => (request === 3 ? refused : null) } })
+
+    expect(await account.run()).toBe('covered')
+
+    expect(source.probing).toEqual(['probe', 'forget', 'probe'])
+    expect(notes.flatMap(note => (note.kind === 'task' ? [note.state] : []))).not.toContain('failed')
+    expect(published(cluster).length).toBe(700)
+  })
+
+  test('and still does not after that fails the account, until it does again: never probe after probe', async () => {
+    const cluster = await memoryCluster()
+    const clock = new VirtualClock({ startMs })
+    const { account, source, notes, stop } = task({
+      cluster,
+      clock,
+      options: { once: false },
+      script: {
+        fail: (_, window) => (clock.now() < startMs + HOUR_MS && window.fromMs > 0 ? refused : null),
+        calls: () => {
+          if (clock.now() > startMs + 2 * HOUR_MS) stop()
+          return history
+        },
+      },
+    })
+
+    expect(await account.run()).toBe('stopped')
+
+    const probes = source.probing.filter(what => what === 'probe').length
+    expect(probes).toBeGreaterThan(3)
+    expect(probes).toBeLessThanOrEqual(2 + 2 * 5)
+    expect(notes.some(note => note.kind === 'task' && note.state === 'failed')).toBe(true)
+    expect(published(cluster).length).toBe(700)
+  })
+
+  test('ends a run for cron with the verdict of the API, after one new probe', async () => {
+    const cluster = await memoryCluster()
+    const { account, source } = task({ cluster, script: { fail: request => (request === 1 || request === 3 ? null : refused) } })
+
+    await expect(account.run()).rejects.toMatchObject({ code: 'API_REJECTED' })
+    expect(source.probing.slice(0, 3)).toEqual(['probe', 'forget', 'probe'])
+  })
+
+  test('before anything was read fails the account right away', async () => {
+    const cluster = await memoryCluster()
+    const { account, source } = task({ cluster, script: { fail: () => refused } })
+
+    await expect(account.run()).rejects.toMatchObject({ code: 'API_REJECTED' })
+    expect(source.probing).toEqual(['probe', 'forget'])
+  })
+})
+
 describe('a long run --once', () => {
   const cron = { schedule: [{ name: 'hot', everyMs: MINUTE_MS, spanMs: 6 * DAY_MS }] }
 

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createTransport, MAX_BODY_BYTES } from '../../src/kaleyra/transport.ts'
+import type { RequestStyle } from '../../src/model/dialect.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { API_KEY, type Api, json, never, type Reply, SID, startApi, success } from './fixture.ts'
 
@@ -23,8 +24,9 @@ function transportTo(origin: string, timeoutMs = 5_000) {
 }
 
 const fields = () => new URLSearchParams({ limit: '7', start_time: '2026-01-15T10:00:00Z', page: '1' })
+const question = (style: RequestStyle = 'post-form') => ({ style, fields: fields(), limit: 7 })
 const post = (origin: string, timeoutMs?: number, signal = never) =>
-  transportTo(origin, timeoutMs).post(fields(), 7, signal, () => {})
+  transportTo(origin, timeoutMs).ask(question(), signal, () => {})
 
 /** A server that speaks no HTTP of its own: it writes `text` and hangs up. */
 async function rawServer(text: string, end: 'close' | 'reset' = 'close'): Promise<string> {
@@ -42,7 +44,7 @@ describe('a request', () => {
     const { origin, seen } = await api((_, response) => json(response, success([])))
     let sent = 0
 
-    const answer = await transportTo(`${origin}/v1`).post(fields(), 7, never, () => {
+    const answer = await transportTo(`${origin}/v1`).ask(question(), never, () => {
       sent += 1
     })
 
@@ -55,6 +57,38 @@ describe('a request', () => {
       'content-type': 'application/x-www-form-urlencoded',
     })
     expect(Object.fromEntries(seen[0]?.form ?? [])).toEqual({ limit: '7', start_time: '2026-01-15T10:00:00Z', page: '1' })
+  })
+
+  test.each([
+    ['get-query', '?limit=7&start_time=2026-01-15T10%3A00%3A00Z&page=1', {}],
+    ['get-body', '', { limit: '7', start_time: '2026-01-15T10:00:00Z', page: '1' }],
+  ] as const)(
+    'in style %s is a GET with the same fields and headers, and can be followed by another',
+    async (style, query, form) => {
+      const { origin, seen } = await api((_, response) => json(response, success([])))
+      const transport = transportTo(origin)
+
+      const answers = [
+        await transport.ask(question(style), never, () => {}),
+        await transport.ask(question(style), never, () => {}),
+      ]
+
+      expect(answers.map(({ status }) => status)).toEqual([200, 200])
+      for (const one of seen) {
+        expect(one).toMatchObject({ method: 'GET', path: `/v1/${SID}/voice/call-logs${query}` })
+        expect(one.headers).toMatchObject({ 'api-key': API_KEY, limit: '7' })
+        expect(Object.fromEntries(one.form)).toEqual(form)
+      }
+      expect(seen).toHaveLength(2)
+    },
+  )
+
+  test('without a limit for the header sends none', async () => {
+    const { origin, seen } = await api((_, response) => json(response, success([])))
+
+    await transportTo(origin).ask({ ...question(), limit: null }, never, () => {})
+
+    expect(seen[0]?.headers).not.toHaveProperty('limit')
   })
 
   test('does not follow a redirect, so the key stays here', async () => {
@@ -195,7 +229,7 @@ describe('an exchange that fails', () => {
     const { origin } = await api(() => closed.push(transport.close()))
     const transport = transportTo(origin)
 
-    await expect(transport.post(fields(), 7, never, () => {})).rejects.toMatchObject({ code: 'STOPPED' })
+    await expect(transport.ask(question(), never, () => {})).rejects.toMatchObject({ code: 'STOPPED' })
     await Promise.all(closed)
   })
 

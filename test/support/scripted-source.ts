@@ -12,7 +12,8 @@ export interface Script {
   /** What the API claims; the true number of matches when not given. */
   readonly total?: (matches: number, request: number) => number | null
   readonly paged?: boolean
-  readonly fail?: (request: number) => Error | null
+  /** The window is that of a probe when it begins at 0. */
+  readonly fail?: (request: number, window: Window) => Error | null
 }
 
 export class ScriptedSource implements Source {
@@ -22,6 +23,8 @@ export class ScriptedSource implements Source {
   readonly reads: Window[] = []
   /** Every window asked for exactly. */
   readonly glances: Window[] = []
+  /** `probe` and `forget`, in order. */
+  readonly probing: string[] = []
   private readonly script: Script
   private sent = 0
 
@@ -44,6 +47,7 @@ export class ScriptedSource implements Source {
   }
 
   async probe(signal: AbortSignal): Promise<void> {
+    this.probing.push('probe')
     this.ask({ fromMs: 0, untilMs: SECOND_MS }, 1, signal)
   }
 
@@ -55,6 +59,7 @@ export class ScriptedSource implements Source {
 
   dialect = (): Dialect | null => null
   adopt = (): void => undefined
+  forget = (): void => void this.probing.push('forget')
   skewMs = (): number | null => 0
   requests = (): number => this.sent
   notBeforeMs = (): number => 0
@@ -63,7 +68,7 @@ export class ScriptedSource implements Source {
   private ask(window: Window, number: number, signal: AbortSignal, marginMs = SECOND_MS): { rows: Row[]; total: number | null } {
     if (signal.aborted) throw new ConnectorError('STOPPED', 'told to stop')
     this.sent += 1
-    const failure = this.script.fail?.(this.sent) ?? null
+    const failure = this.script.fail?.(this.sent, window) ?? null
     if (failure !== null) throw failure
     const inside = (call: CallLog) => {
       const startMs = call.start_time ?? 0

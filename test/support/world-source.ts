@@ -65,6 +65,7 @@ export class WorldSource implements Source {
 
   dialect = (): Dialect | null => null
   adopt = (): void => undefined
+  forget = (): void => undefined
   skewMs = (): number | null => 0
   requests = (): number => this.sent
   notBeforeMs = (): number => 0

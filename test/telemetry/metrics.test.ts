@@ -80,7 +80,7 @@ describe('the metrics page', () => {
 
     const families = await page(metrics)
 
-    expect(families.get('call_log_source_requests_total')?.samples.size).toBe(10)
+    expect(families.get('call_log_source_requests_total')?.samples.size).toBe(11)
     expect(sample(families, 'requests_total', 'account="main",outcome="throttled"')).toBe(0)
     expect(sample(families, 'events_published_total', 'account="main",change="updated"')).toBe(0)
     expect(sample(families, 'dead_letters_total', 'account="main",reason="naive_time"')).toBe(0)
