@@ -9,17 +9,18 @@
  *     └── fail_account: wait polling.retryFailed
  */
 import { ConnectorError, codeOf } from '../errors.ts'
-import { age, type Coverage, coveredThrough, settledThrough, unread } from '../model/coverage.ts'
+import { age, coveredThrough, unread } from '../model/coverage.ts'
 import { floor, slotSizeAt } from '../model/grid.ts'
 import { edgeOf, nextDue } from '../model/schedule.ts'
 import type { AccountState } from '../model/state.ts'
-import { MINUTE_MS, subtract } from '../model/window.ts'
-import type { Clock, Encoder, Happening, Ledger, Source, Standing, TaskState } from '../ports.ts'
+import { MINUTE_MS } from '../model/window.ts'
+import type { Clock, Encoder, Happening, Ledger, Source, TaskState } from '../ports.ts'
 import { Backoff } from './backoff.ts'
 import { Committer } from './committer.ts'
 import { Packer, type PackOptions } from './pack.ts'
 import { POLICY } from './policy.ts'
 import { type ReaderOptions, WindowReader } from './read.ts'
+import { gapsBetween, standingOf } from './standing.ts'
 import { type Stop, sweep } from './sweep.ts'
 import { Tally } from './tally.ts'
 import { Timetable, type TimetableOptions } from './timetable.ts'
@@ -121,7 +122,7 @@ export class AccountTask {
     this.recalls += 1
     note({ kind: 'recalled', durationMs: clock.monotonic() - startedMs, seen: state.seen.size, incarnation: state.incarnation })
     this.tell('running')
-    this.noteStanding(state)
+    note(this.standing(state))
     return state
   }
 
@@ -167,8 +168,8 @@ export class AccountTask {
         counts,
         coveredThroughMs: coveredThrough(state.coverage),
       })
-      this.noteGaps(before, state.coverage)
-      this.noteStanding(state)
+      for (const happening of gapsBetween(before, state.coverage)) note(happening)
+      note(this.standing(state))
     }
     return 'stopped'
   }
@@ -235,32 +236,12 @@ export class AccountTask {
     this.parts.note(happening)
   }
 
+  private standing(state: AccountState): Happening {
+    return { kind: 'standing', standing: standingOf(state, this.options.settleMs, this.parts.clock.now()) }
+  }
+
   /** Up to the last slot that ended before the edge. */
   private isProved(state: AccountState, edgeMs: number, nowMs: number): boolean {
     return unread(state.coverage, floor(edgeMs, slotSizeAt(nowMs)(edgeMs))).length === 0
-  }
-
-  private noteGaps(before: Coverage, after: Coverage): void {
-    const open = ({ gaps }: Coverage) => gaps.filter(({ state }) => state === 'open')
-    for (const window of subtract(open(after), open(before))) {
-      const reason = after.gaps.find(gap => gap.fromMs <= window.fromMs && window.fromMs < gap.untilMs)?.reason ?? ''
-      this.parts.note({ kind: 'gap.opened', window, reason })
-    }
-    for (const window of subtract(open(before), open(after))) this.parts.note({ kind: 'gap.closed', window })
-  }
-
-  private noteStanding(state: AccountState): void {
-    const { coverage, seen } = state
-    const length = (gapState: 'open' | 'lost') =>
-      coverage.gaps.filter(gap => gap.state === gapState).reduce((sum, gap) => sum + gap.untilMs - gap.fromMs, 0)
-    const standing: Standing = {
-      settledThroughMs: settledThrough(coverage, this.options.settleMs),
-      oldestUnreadMs: unread(coverage, this.parts.clock.now() - 2 * MINUTE_MS).at(0)?.fromMs ?? null,
-      coveredThroughMs: coveredThrough(coverage),
-      gapOpenMs: length('open'),
-      gapLostMs: length('lost'),
-      seenEntries: seen.size,
-    }
-    this.parts.note({ kind: 'standing', standing })
   }
 }
