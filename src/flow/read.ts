@@ -9,9 +9,8 @@
  * A settled window is first only counted: for one request, and read where the count is not what the books say.
  */
 import { ConnectorError, codeOf } from '../errors.ts'
-import type { Row } from '../model/call-log.ts'
 import type { Proved, Slot } from '../model/coverage.ts'
-import { badRowFingerprint, contentHash, fingerprint } from '../model/fingerprint.ts'
+import { badRowFingerprint, type Fingerprint, fingerprint } from '../model/fingerprint.ts'
 import { constantShift, countOutside, type FirstPage, firstPageOf, ignoresFilter, shiftText } from '../model/plausible.ts'
 import { type Doubt, ReadProof } from '../model/proof.ts'
 import type { Due } from '../model/schedule.ts'
@@ -19,6 +18,7 @@ import type { BadSighting, Sighting } from '../model/sift.ts'
 import { SECOND_MS, spanMs, split, type Window, windowText } from '../model/window.ts'
 import type { Clock, Happening, Page, Source } from '../ports.ts'
 import { Counting, rangeOf } from './counting.ts'
+import { distinct, OneVersion, Twins } from './one-version.ts'
 
 /** What a read comes to, piece by piece. */
 export type Step =
@@ -32,6 +32,8 @@ export interface ReaderParts {
   readonly source: Source
   readonly clock: Clock
   readonly note: (happening: Happening) => void
+  /** Whether this is another content of a call that is known. */
+  readonly isChange: (print: Fingerprint) => boolean
 }
 
 export interface ReaderOptions {
@@ -49,6 +51,7 @@ export class WindowReader {
   private readonly parts: ReaderParts
   private readonly options: ReaderOptions
   private readonly counting = new Counting()
+  private readonly twins = new Twins()
   private before: FirstPage | null = null
 
   constructor(parts: ReaderParts, options: ReaderOptions) {
@@ -79,7 +82,7 @@ export class WindowReader {
     const { total, ...page } = await this.parts.source.glance(bounds, signal)
     const { calls, bad } = this.sightingsOf(page)
     this.refuseImplausible(bounds, calls)
-    yield { kind: 'rows', calls, bad }
+    yield { kind: 'rows', calls: this.twins.without(calls), bad }
     if (total === booked) {
       this.counting.matched(booked)
       yield { kind: 'unchanged', window: range, checkedMs }
@@ -119,15 +122,8 @@ export class WindowReader {
       const readAtMs = this.parts.clock.now()
       const proof = new ReadProof()
       const startsMs: number[] = []
-      for await (const page of this.parts.source.read(part, signal)) {
-        const { calls, bad } = this.sightingsOf(page)
-        if (page.number === 1 && !page.recheck) this.refuseImplausible(part, calls)
-        proof.note({ ...page, rawRows: page.rows.length, calls, bad })
-        if (!page.recheck) for (const { call } of calls) if (call.start_time !== null) startsMs.push(call.start_time)
-        yield { kind: 'rows', calls, bad }
-        const cut = this.cutFor(part, page, proof)
-        if (cut !== null) return cut
-      }
+      const cut = yield* this.readOnce(part, proof, startsMs, signal)
+      if (cut !== null) return cut
       if (proof.drifted) this.parts.note({ kind: 'page.drift', window: part })
       const doubt: Doubt | null = proof.doubt(last)
       if (doubt === null) {
@@ -140,6 +136,32 @@ export class WindowReader {
     return { reason: 'unproved', parts: 2 }
   }
 
+  /** All pages, once. Why the part must be cut instead, or `null`. */
+  private async *readOnce(
+    part: Window,
+    proof: ReadProof,
+    startsMs: number[],
+    signal: AbortSignal,
+  ): AsyncGenerator<Step, Cut | null, void> {
+    const versions = new OneVersion(this.parts.isChange, this.twins)
+    try {
+      for await (const page of this.parts.source.read(part, signal)) {
+        const { calls, bad } = this.sightingsOf(page)
+        if (page.number === 1 && !page.recheck) this.refuseImplausible(part, calls)
+        proof.note({ ...page, rawRows: page.rows.length, calls, bad })
+        if (!page.recheck) for (const { call } of calls) if (call.start_time !== null) startsMs.push(call.start_time)
+        yield { kind: 'rows', calls: versions.take(calls), bad }
+        const cut = this.cutFor(part, page, proof)
+        if (cut !== null) return cut
+      }
+      return null
+    } finally {
+      // Also when the read failed, was cut or was stopped: what came is true, whatever did not.
+      const calls = versions.rest()
+      if (calls.length > 0) yield { kind: 'rows', calls, bad: [] }
+    }
+  }
+
   private cutFor(part: Window, page: Page, proof: ReadProof): Cut | null {
     if (page.unpaged) return { reason: 'unpaged', parts: 2 }
     if (spanMs(part) <= SECOND_MS) return null
@@ -149,21 +171,13 @@ export class WindowReader {
   }
 
   private sightingsOf(page: Pick<Page, 'rows'>): { calls: Sighting[]; bad: BadSighting[] } {
-    const calls = new Map<string, Sighting>()
+    const calls: Sighting[] = []
     const bad: BadSighting[] = []
-    for (const row of page.rows) this.place(row, calls, bad)
-    return { calls: [...calls.values()], bad }
-  }
-
-  /** The same call twice on one page: the row with the later end counts; of equals always the same one, in whatever order they come. */
-  private place(row: Row, calls: Map<string, Sighting>, bad: BadSighting[]): void {
-    if (row.call === undefined) {
-      bad.push({ bad: row.bad, print: badRowFingerprint(row.bad.callId, row.bad.json) })
-      return
+    for (const row of page.rows) {
+      if (row.call === undefined) bad.push({ bad: row.bad, print: badRowFingerprint(row.bad.callId, row.bad.json) })
+      else calls.push({ call: row.call, print: fingerprint(row.call, this.options.ignored) })
     }
-    const sighting = { call: row.call, print: fingerprint(row.call, this.options.ignored) }
-    const known = calls.get(row.call.call_id)
-    if (known === undefined || isRather(sighting, known)) calls.set(row.call.call_id, sighting)
+    return { calls: distinct(calls), bad }
   }
 
   private refuseImplausible(part: Window, calls: readonly Sighting[]): void {
@@ -185,11 +199,6 @@ export class WindowReader {
     }
     this.before = page
   }
-}
-
-function isRather(one: Sighting, other: Sighting): boolean {
-  const laterMs = (one.call.end_time ?? 0) - (other.call.end_time ?? 0)
-  return laterMs > 0 || (laterMs === 0 && contentHash(one.print) > contentHash(other.print))
 }
 
 /** In how many parts a window with this many rows is read. */

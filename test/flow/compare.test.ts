@@ -23,7 +23,7 @@ function slotsOf(known: readonly CallLog[]): readonly Slot[] {
 function accountOf(script: Partial<Script>) {
   const source = new ScriptedSource({ calls: () => calls, pageSize: 100, ...script })
   const reader = new WindowReader(
-    { source, clock: new VirtualClock({ startMs: from + 2 * HOUR_MS }), note: () => undefined },
+    { source, clock: new VirtualClock({ startMs: from + 2 * HOUR_MS }), note: () => undefined, isChange: () => false },
     { maxRowsPerRead: 5_000, ignored: new Set() },
   )
   const compare = async (settled: readonly Slot[]) => {

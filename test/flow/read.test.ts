@@ -18,7 +18,12 @@ async function read(script: Partial<Script>, options: { maxRowsPerRead?: number;
   const source = new ScriptedSource({ calls: () => calls, pageSize: 100, ...script })
   const notes: Happening[] = []
   const reader = new WindowReader(
-    { source, clock: new VirtualClock({ startMs: from + HOUR_MS }), note: happening => notes.push(happening) },
+    {
+      source,
+      clock: new VirtualClock({ startMs: from + HOUR_MS }),
+      note: happening => notes.push(happening),
+      isChange: () => false,
+    },
     { maxRowsPerRead: options.maxRowsPerRead ?? 5_000, ignored: new Set() },
   )
   const steps: Step[] = []
@@ -151,7 +156,7 @@ describe('an answer that cannot be believed', () => {
       for await (const page of original(asked, signal)) yield { ...page, rows: shifted.map(call => ({ call })) }
     }
     const reader = new WindowReader(
-      { source, clock: new VirtualClock({ startMs: from }), note: () => undefined },
+      { source, clock: new VirtualClock({ startMs: from }), note: () => undefined, isChange: () => false },
       { maxRowsPerRead: 5_000, ignored: new Set() },
     )
     const steps: Step[] = []
@@ -169,7 +174,7 @@ describe('an answer that cannot be believed', () => {
       yield { number: 1, rows, total: 5, recheck: false, unpaged: false }
     }
     const reader = new WindowReader(
-      { source, clock: new VirtualClock({ startMs: from }), note: () => undefined },
+      { source, clock: new VirtualClock({ startMs: from }), note: () => undefined, isChange: () => false },
       { maxRowsPerRead: 5_000, ignored: new Set() },
     )
     const steps: Step[] = []
@@ -187,7 +192,7 @@ describe('an answer that cannot be believed', () => {
     }
     const notes: Happening[] = []
     const reader = new WindowReader(
-      { source, clock: new VirtualClock({ startMs: from }), note: happening => notes.push(happening) },
+      { source, clock: new VirtualClock({ startMs: from }), note: happening => notes.push(happening), isChange: () => false },
       { maxRowsPerRead: 5_000, ignored: new Set() },
     )
     const kinds: string[] = []
