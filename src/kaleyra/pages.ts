@@ -8,7 +8,7 @@
  *
  * Fullness is judged on raw rows. `total` is a claim: one that only ever equals the page's own rows may be the page's own count, so until
  * a larger one was seen a full page is confirmed by asking for the next. The echoed `limit` is a claim, too: a bound that the API keeps to
- * itself makes a full page look short, so only a page smaller than one seen before is short (or smaller than the documented 25).
+ * itself makes a full page look short, so only a page smaller than one seen before is short.
  */
 import { ConnectorError } from '../errors.ts'
 import type { Row } from '../model/call-log.ts'
@@ -69,8 +69,6 @@ export interface PagesDeps {
 
 /** An API that still sends new rows after this many pages never ends. */
 const MOST_PAGES = 10_000
-/** The documented page size when `limit` is not heard. */
-const DEFAULT_LIMIT = 25
 
 const FIRST_READ = 0
 const WITHIN_READ = 1
@@ -94,7 +92,7 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
     const fields = { ...deps.filters, limit: String(pageSize), ...bounds, ...cursor }
     const answer = await deps.send({ style: spoken.style, fields, limit: pageSize, priority } satisfies Ask, signal)
     if (answer.limit !== null && answer.limit < pageSize) paging.largestLimit = answer.limit
-    const limit = Math.min(pageSize, answer.limit ?? pageSize, Math.max(DEFAULT_LIMIT, paging.largestPage))
+    const limit = Math.min(pageSize, answer.limit ?? pageSize, paging.largestPage)
     const isFull = answer.rows.length > 0 && answer.rows.length >= limit
     if (answer.total !== null && answer.total > answer.rows.length) paging.total = 'proven'
     return { rows: deps.normalise(answer.rows), total: answer.total, isFull }

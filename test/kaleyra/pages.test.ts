@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   type Api,
+  countsAll,
   idsOf,
   json,
   never,
@@ -71,7 +72,8 @@ const ids = (from: number, until: number) => rows(from, until).map(one => one.id
 
 describe('one page', () => {
   test('asks for the window with one second more on both sides, and both bounds', async () => {
-    const { read, seen } = await open(calls({ count: 3 }))
+    const { read, seen, source } = await open(calls({ count: 3 }))
+    source.adopt(countsAll)
 
     const pages = await read()
 
@@ -175,6 +177,16 @@ describe('an API that hears page', () => {
 
     for (let time = 0; time < 2; time += 1) {
       expect((await read()).slice(0, -1).flatMap(idsOf)).toEqual(ids(0, 70))
+    }
+  })
+
+  test('that bounds its pages below the documented 25, says nothing and counts nothing usable, is read whole', async () => {
+    for (const total of ['none', 'zero', 'own'] as const) {
+      const { read } = await open(calls({ count: 23, most: 10, echo: 'none', total }), 100)
+
+      expect((await read()).slice(0, -1).flatMap(idsOf)).toEqual(ids(0, 23))
+      await close?.()
+      await api?.close()
     }
   })
 

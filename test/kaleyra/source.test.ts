@@ -6,6 +6,7 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 import {
   API_KEY,
   type Api,
+  countsAll,
   json,
   never,
   REJECTED_KEY,
@@ -27,6 +28,7 @@ afterEach(async () => {
 async function open(reply: Reply, more: Parameters<typeof startSource>[1] = {}, clock = new VirtualClock()) {
   const api: Api = await startApi(reply, clock)
   const opened = startSource(api, more)
+  opened.source.adopt(countsAll)
   closers.push(opened.source.close, api.close)
   const startMs = clock.monotonic()
   return {
@@ -92,6 +94,7 @@ describe('pacing', () => {
     const budget = createBudget(options, clock)
     const startMs = clock.monotonic()
     const sources = [1, 2].map(() => createKaleyraSource(options, { clock, random: () => 0, note: () => {}, budget }))
+    for (const source of sources) source.adopt(countsAll)
     closers.push(...sources.map(source => source.close), api.close)
 
     await Promise.all(sources.map(source => readAll(source.read(WINDOW, never))))

@@ -3,21 +3,20 @@
  * outcome is unknown, an API that fails, calls that appear late and change, pages that move. Whatever happens, the topic holds each version
  * once, and nothing is called covered that is not there.
  */
-import { deserialize, serialize } from 'node:v8'
+import { serialize } from 'node:v8'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ConnectorError, codeOf, type ErrorCode } from '../../src/errors.ts'
 import { AccountTask } from '../../src/flow/account.ts'
-import { decodeCheckpoint } from '../../src/ledger/codec.ts'
 import { edgeOf } from '../../src/model/schedule.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
 import { ledgerOn, memoryCluster } from '../support/ledger-on-memory.ts'
+import { checkpointOn, publishedOn, untrueOn } from '../support/memory-books.ts'
 import type { MemoryCluster } from '../support/memory-kafka.ts'
 import { Mortal, mortalClock, mortalLedger } from '../support/mortal.ts'
-import { versionAt } from '../support/simulator/call.ts'
 import { Dice } from '../support/simulator/dice.ts'
-import { judge, type PublishedRecord, says } from '../support/simulator/judge.ts'
+import { judge } from '../support/simulator/judge.ts'
 import { ioShape } from '../support/simulator/row.ts'
 import { World } from '../support/simulator/world.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -157,35 +156,6 @@ class Story {
     // Looked at when the story settles; until then a failure must not count as unhandled.
     ended.catch(() => undefined)
   }
-
-  published(): PublishedRecord[] {
-    return this.cluster.committed('events').map(({ key, value, headers }) => ({
-      callId: String(key),
-      revision: Number(headers?.revision),
-      change: String(headers?.change),
-      content: deserialize(value ?? Buffer.alloc(0)),
-    }))
-  }
-
-  checkpoint() {
-    const newest = this.cluster.committed('ledger').findLast(({ key }) => String(key) === 'main/checkpoint')
-    return newest?.value ? decodeCheckpoint(Buffer.from(newest.value)) : null
-  }
-
-  /** Calls that the API showed when their slot was last read completely, and that are not on the topic as they were shown then, or newer. */
-  untrue(): string[] {
-    const newest = new Map<string, PublishedRecord>()
-    for (const record of this.published())
-      if (record.revision > (newest.get(record.callId)?.revision ?? 0)) newest.set(record.callId, record)
-    return (this.checkpoint()?.coverage.slots ?? []).flatMap(slot =>
-      this.world.select({ from: slot.fromMs, until: slot.untilMs, by: 'start' }, slot.newestReadMs).flatMap(call => {
-        const content = newest.get(call.id ?? '')?.content
-        const shown = call.versions.slice(versionAt(call, slot.newestReadMs))
-        const isTold = call.id === null || (content !== undefined && shown.some(({ facts }) => says(content, facts)))
-        return isTold ? [] : [call.id ?? '']
-      }),
-    )
-  }
 }
 
 function failureOf(code: ErrorCode, dice: Dice): ConnectorError {
@@ -201,7 +171,7 @@ async function tell(seed: number) {
     const mortal = new Mortal(dice.chance(0.6) ? dice.whole(1, 150) : Number.POSITIVE_INFINITY)
     const end = await story.live(dice.chance(0.4), mortal, dice.whole(0, 40 * MINUTE_MS))
     ends.push(end)
-    expect(story.untrue(), `covered and not published, after ${ends}`).toEqual([])
+    expect(untrueOn(story.cluster, story.world), `covered and not published, after ${ends}`).toEqual([])
     await clock.sleep(dice.chance(0.7) ? dice.whole(0, MINUTE_MS) : dice.whole(0, 3 * HOUR_MS), never)
   }
   ends.push(...(await story.settle()))
@@ -216,11 +186,11 @@ test('whatever dies or fails at whatever await, each version is published once a
     fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 }), async seed => {
       const { story, ends, last, settledMs, edgeMs } = await tell(seed)
       const context = `lives: ${ends} ${last}`
-      const anchorMs = story.checkpoint()?.coverage.anchorMs ?? 0
-      const verdict = judge(story.world, story.published(), { settledBefore: settledMs, from: anchorMs, until: edgeMs })
+      const anchorMs = checkpointOn(story.cluster)?.coverage.anchorMs ?? 0
+      const verdict = judge(story.world, publishedOn(story.cluster), { settledBefore: settledMs, from: anchorMs, until: edgeMs })
 
       expect(last, context).toBe('covered')
-      expect({ ...verdict, untrue: story.untrue() }, context).toEqual({
+      expect({ ...verdict, untrue: untrueOn(story.cluster, story.world) }, context).toEqual({
         missing: [],
         repeated: [],
         stale: [],

@@ -3,6 +3,7 @@
 import { SharedPublisher } from '../../src/kafka/shared-publisher.ts'
 import type { Identity } from '../../src/ledger/identity.ts'
 import { createLedger, type LedgerOptions } from '../../src/ledger/ledger.ts'
+import type { Dialect } from '../../src/model/dialect.ts'
 import { DAY_MS } from '../../src/model/window.ts'
 import type { Clock, Ledger } from '../../src/ports.ts'
 import { MemoryCluster } from './memory-kafka.ts'
@@ -41,6 +42,7 @@ export function ledgerOn(
   clock: Clock,
   overrides: Partial<LedgerOptions> = {},
   notBeforeMs = () => 0,
+  dialect: () => Dialect | null = () => null,
 ): Ledger {
   return createLedger(
     {
@@ -49,7 +51,7 @@ export function ledgerOn(
       topics: cluster.topics(),
       clock,
       notBeforeMs,
-      dialect: () => null,
+      dialect,
     },
     { ...usualOptions, ...overrides },
   )
