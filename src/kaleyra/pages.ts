@@ -152,6 +152,7 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
   }
   yield page(1, first)
 
+  let previous = first
   let number = 2
   for (; ; number += 1) {
     if (number > MOST_PAGES)
@@ -162,8 +163,13 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
       yield page(number, first, 'unpaged')
       return
     }
-    // Nothing new, as when the API repeats itself at its end, is not handed over: repeats must never make up the claimed total.
-    if (next === null || next.rows.every(row => known.has(identity(row)))) break
+    if (next === null || next.rows.length === 0) break
+    if (next.rows.every(row => known.has(identity(row)))) {
+      // The last page over and over is how some APIs end; it must not make up the claimed total. Any other mixture shows that rows moved.
+      if (!isSame(next, previous) && !isSame(next, first)) yield page(number, next)
+      break
+    }
+    previous = next
     if (rawRows > 0 && paging.largestPage < pageSize && next.rows.length > 0) paging.largestLimit ??= paging.largestPage
     note(next)
     yield page(number, next)
@@ -184,6 +190,12 @@ export async function readFirstPage(window: Window, deps: PagesDeps, signal: Abo
   if (answer.total !== null && answer.total > answer.rows.length) paging.total = 'proven'
   const total = paging.total === 'proven' ? answer.total : null
   return { number: 1, rows: deps.normalise(answer.rows), total, recheck: false, unpaged: false }
+}
+
+/** Whether two pages hold the same rows. */
+function isSame(one: Fetched, other: Fetched): boolean {
+  const ids = new Set(other.rows.map(identity))
+  return one.rows.length === other.rows.length && one.rows.every(row => ids.has(identity(row)))
 }
 
 /** `repeat` also when all of page 1 comes again with more: then `page` is a count of pages, not an index. */

@@ -4,7 +4,10 @@
  *
  *   proved:  raw rows = total on first and last page, no row twice, page 1 unchanged when asked again
  *            or only grown: every row the first page counted was met, none conflicts
- *            or the same set of rows and contents as the read before; an id with two contents counts as both
+ *            or the same set of rows and contents as the read before, and no row came twice in either
+ *
+ * A row that comes twice may have pushed another one out of sight, and would do so again where pages are put together anew for each request:
+ * then two reads may agree and both be wrong.
  */
 import type { BadSighting, Sighting } from './sift.ts'
 
@@ -31,8 +34,7 @@ export class ReadProof {
   private fell = false
   private pages = 0
   private repeated = 0
-  /** Further contents of ids that have one already, each once. */
-  private readonly conflicts = new Set<string>()
+  private conflicts = 0
   private firstPage = ''
   private recheckedPage: string | null = null
   /** Order-independent sum over (id, content): equal sums and sizes mean equal sets. */
@@ -57,12 +59,14 @@ export class ReadProof {
       const id = (print[0] ?? 0) * 0x200000 + ((print[1] ?? 0) & 0x1fffff)
       const content = (print[4] ?? 0) * 0x100000 + ((print[5] ?? 0) & 0xfffff)
       const known = this.contents.get(id)
-      if (known !== undefined) this.repeated += 1
-      if (known === content || this.conflicts.has(`${id}/${content}`)) continue
-      if (known === undefined) this.contents.set(id, content)
-      else this.conflicts.add(`${id}/${content}`)
-      this.sumLow = (this.sumLow + ((print[0] ?? 0) ^ (print[4] ?? 0))) >>> 0
-      this.sumHigh = (this.sumHigh + ((print[1] ?? 0) ^ (print[5] ?? 0))) >>> 0
+      if (known === undefined) {
+        this.contents.set(id, content)
+        this.sumLow = (this.sumLow + ((print[0] ?? 0) ^ (print[4] ?? 0))) >>> 0
+        this.sumHigh = (this.sumHigh + ((print[1] ?? 0) ^ (print[5] ?? 0))) >>> 0
+      } else {
+        this.repeated += 1
+        if (known !== content) this.conflicts += 1
+      }
     }
   }
 
@@ -80,7 +84,7 @@ export class ReadProof {
   private doubtAlone(): Doubt | null {
     const { firstTotal, lastTotal } = this
     if (firstTotal === null || lastTotal === null) return 'no_total'
-    if (this.conflicts.size > 0) return 'conflicting_rows'
+    if (this.conflicts > 0) return 'conflicting_rows'
     if (this.fell) return 'total_mismatch'
     const grown = lastTotal > firstTotal
     if (grown) return this.contents.size >= firstTotal && this.rawRows >= lastTotal ? null : 'total_mismatch'
@@ -90,7 +94,8 @@ export class ReadProof {
 
   private sameSet(other: ReadProof): boolean {
     return (
-      this.conflicts.size === other.conflicts.size &&
+      this.repeated === 0 &&
+      other.repeated === 0 &&
       this.contents.size === other.contents.size &&
       this.sumLow === other.sumLow &&
       this.sumHigh === other.sumHigh

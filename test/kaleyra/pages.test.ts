@@ -221,6 +221,19 @@ describe('an API that hears page', () => {
     }
   })
 
+  test('whose pages are put together anew for each request shows that rows came twice', async () => {
+    const { read, source } = await open((seen, response) => {
+      const page = Number(seen.form.get('page'))
+      const found = page === 1 ? rows(0, 10) : page === 2 ? rows(3, 5) : []
+      json(response, success(found, { total: undefined }))
+    })
+    source.adopt({ ...countsAll, page: 'index', total: 'absent' })
+
+    const pages = await read()
+
+    expect(pages.filter(page => !page.recheck).flatMap(idsOf)).toEqual([...ids(0, 10), ...ids(3, 5)])
+  })
+
   test('that claims more than it has ends at the empty page', async () => {
     const { read } = await open(calls({ count: 25, total: 'huge' }))
 
