@@ -23,7 +23,7 @@ export interface Paging {
   mode: 'unproved' | 'page' | 'offset' | 'none'
   /** `proven`: once seen larger than the page it came with. `own_count`: seen to count only its own page. */
   total: 'unproven' | 'proven' | 'own_count'
-  /** Rows of the largest page so far: this many the API does give at once. */
+  /** Rows of the largest first page so far: this many the API does give at once. */
   largestPage: number
   /** A larger limit is lowered to this, by the API's own word or because larger pages never came; `null` while none was. */
   largestLimit: number | null
@@ -111,7 +111,6 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
   })
   const note = ({ rows, total }: Fetched) => {
     if (rawRows > 0 && total !== null && total < rawRows + rows.length && paging.total === 'unproven') paging.total = 'own_count'
-    paging.largestPage = Math.max(paging.largestPage, rows.length)
     rawRows += rows.length
     for (const row of rows) known.add(identity(row))
   }
@@ -141,6 +140,8 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
   }
 
   const first = await fetch(firstCursor(), FIRST_READ)
+  // Of first pages only: where `page` is a number of pages, page 2 is as large as two, and every page 1 would look short beside it.
+  paging.largestPage = Math.max(paging.largestPage, first.rows.length)
   note(first)
   if (isLast(1, first) || first.rows.length === 0) {
     yield page(1, first)

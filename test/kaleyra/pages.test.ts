@@ -284,6 +284,20 @@ describe('an API that does not hear page', () => {
     expect(reads.map(pages => pages.at(-1)?.unpaged)).toEqual([true, true])
   })
 
+  test('because page is a number of pages, and mixes its rows, does not make the next first page look short', async () => {
+    const { read, seen } = await open((one, response) => {
+      const page = Number(one.form.get('page'))
+      const found = page === 1 ? rows(0, 25) : rows(5, 5 + 25 * page)
+      json(response, success(found, { total: found.length, limit: undefined }))
+    }, 100)
+    await read()
+    seen.length = 0
+
+    await read()
+
+    expect(cursors(seen).length).toBeGreaterThan(1)
+  })
+
   test('nor offset is marked unpaged, and that is remembered', async () => {
     const { read, seen } = await open(calls({ count: 25, hears: 'neither' }))
 

@@ -5,10 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import { Connector, settingsFor } from '../connector.ts'
-import { type ConsumedRecord, createDecoder, follow } from '../independent-consumer.ts'
 import { type Platform, startPlatform } from '../platform/platform.ts'
-import { judge, type PublishedRecord } from '../simulator/judge.ts'
 import { type Simulator, startSimulator } from '../simulator/server.ts'
+import { verdictLine, Witness } from '../witness.ts'
 import { eventLine, runningLine, type StatusReply } from './lines.ts'
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 }
@@ -76,21 +75,12 @@ async function show(platform: Platform, simulator: Simulator): Promise<boolean> 
   print(`metrics at ${address}/metrics, state at ${address}/status`)
   await connector.untilEvent('recalled')
 
-  const records: PublishedRecord[] = []
-  const decoder = createDecoder(platform.registryUrl)
-  const decoded: Promise<void>[] = []
-  const take = async (record: ConsumedRecord) => {
-    const content = (await decoder.decode(record.value)) as Readonly<Record<string, unknown>>
-    records.push({
-      callId: String(record.key),
-      revision: Number(record.headers.revision),
-      change: String(record.headers.change),
-      content,
-    })
-    if (records.length <= SHOWN_AT_FIRST || record.headers.change === 'UPDATED') print(eventLine(record, content))
-    else if (records.length === SHOWN_AT_FIRST + 1) print('  … from here on only updates are shown')
-  }
-  const follower = await follow(platform, topic, record => decoded.push(take(record)))
+  let shown = 0
+  const witness = await Witness.follow(platform, topic, (record, content) => {
+    shown += 1
+    if (shown <= SHOWN_AT_FIRST || record.headers.change === 'UPDATED') print(eventLine(record, content))
+    else if (shown === SHOWN_AT_FIRST + 1) print('  … from here on only updates are shown')
+  })
 
   const ticking = tick(`${address}/status`)
   await Promise.race([
@@ -110,15 +100,12 @@ async function show(platform: Platform, simulator: Simulator): Promise<boolean> 
   )
   connector.kill('SIGTERM')
   const exit = await connector.exited
-  await follower.untilCaughtUp(LAST_READ_MS)
-  await follower.stop()
-  await Promise.all(decoded)
 
-  const verdict = judge(simulator.world, records, { settledBefore: endMs, until: endMs })
-  print(`published ${records.length} records of ${simulator.status().visible} calls; the connector ended with ${exit.code}`)
+  const verdict = await witness.verdict(simulator.world, { settledBefore: endMs, until: endMs }, LAST_READ_MS)
   print(
-    `verdict: missing ${verdict.missing.length}, repeated ${verdict.repeated.length}, stale ${verdict.stale.length}, not the API’s ${verdict.extra.length}`,
+    `published ${witness.records.length} records of ${simulator.status().visible} calls; the connector ended with ${exit.code}`,
   )
+  print(`verdict: ${verdictLine(verdict)}`)
   return verdict.clean && exit.code === 0
 }
 
