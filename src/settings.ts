@@ -9,6 +9,7 @@ import { type Complaint, complaintsOf, refusal } from './model/complaints.ts'
 import { DIGEST_GROUPS } from './model/fingerprint.ts'
 import { type Frozen, freeze } from './model/frozen.ts'
 import { notBuiltYet } from './model/not-built.ts'
+import { NUMBER_RULES } from './model/number-protection.ts'
 import { brokenRules } from './model/settings-rules.ts'
 import { isGroup, omit, written } from './model/settings-tree.ts'
 import { DURATION, durationMs, flagIn, numberIn } from './model/units.ts'
@@ -90,13 +91,15 @@ const polling = group({
   retryFailed: duration('1s', '1d').prefault('15m'),
 })
 
-const numberRule = choice(['plain', 'mask', 'hmac', 'drop']).prefault('plain')
+const numberRule = choice(NUMBER_RULES).prefault('plain')
+const HMAC_KEY_RULE = 'must be a key of 16 or more characters, 5 of them different; `openssl rand -hex 32` makes a good one'
+const hmacKey = text(HMAC_KEY_RULE, /^[^\r\n]{16,}$/).refine(key => new Set(key).size >= 5, HMAC_KEY_RULE)
 const records = group({
   updates: choice(['publish', 'suppress']).prefault('publish'),
   ignoreChangesIn: list(choice(DIGEST_GROUPS.flat()), 0, 100, 'fields').prefault([]),
   onRulesChange: choice(['adopt', 'publish']).prefault('adopt'),
   privacy: group({ from_number: numberRule, to_number: numberRule, bridge_number: numberRule }).prefault({}),
-  hmacKey: optionalText,
+  hmacKey: hmacKey.exactOptional(),
   optIn: list(choice(['recording_ref', 'location', 'operator', 'notes', 'custom']), 0, 100, 'fields').prefault([]),
   maxSeen: whole(1_000, 200_000_000).prefault(5_000_000),
 })

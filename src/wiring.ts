@@ -14,6 +14,8 @@ import { NORMALISER_VERSION } from './kaleyra/normalise.ts'
 import { createKaleyraSource } from './kaleyra/source.ts'
 import { filtersText } from './ledger/identity.ts'
 import { createLedger } from './ledger/ledger.ts'
+import { secretsIn } from './model/complaints.ts'
+import { protectionOf } from './model/number-protection.ts'
 import { partitionOf } from './model/partition.ts'
 import type { Clock, Encoder, Happening, Ledger, Source, TopicSpec, TopicState, Topics } from './ports.ts'
 import { createReadiness, type Readiness } from './server/readiness.ts'
@@ -40,7 +42,7 @@ export interface Watch {
 }
 
 export function createWatch(settings: Settings, build: string): Watch {
-  const log = createLog({ level: settings.log.level, format: settings.log.format, secrets: secretsOf(settings) })
+  const log = createLog({ level: settings.log.level, format: settings.log.format, secrets: secretsIn(settings) })
   const schedules = [...settings.polling.schedule.map(({ name }) => name), 'backfill']
   const metrics = createMetrics({ build: { version: build, node: process.version }, schedules })
   metrics.watchProcess()
@@ -145,8 +147,9 @@ export function createSource(
 ): Source & { close(): Promise<void> } {
   const { style, pageSize, requestsPerSecond, burst, timeoutMs, filters } = settings.api
   const { sid, apiKey, origin, timeZone } = account
+  const { optIn, privacy, hmacKey } = settings.records
   const paging = { style, pageSize, requestsPerSecond, burst, timeoutMs, filters }
-  const options = { sid, apiKey, origin, ...paging, optIn: settings.records.optIn }
+  const options = { sid, apiKey, origin, ...paging, optIn, privacy, hmacKey }
   const deps = { clock, random, note, ...(budget !== undefined && { budget }) }
   return createKaleyraSource({ ...options, ...(timeZone !== undefined && { timeZone }) }, deps)
 }
@@ -211,6 +214,7 @@ function accountOptions({ settings, account, states, mode }: AccountWiring): Acc
   const output = (topic: string) => ({ topic, partitions: partitionsOf(states, topic) })
   return {
     account: account.id,
+    numbers: protectionOf(records.privacy, records.hmacKey),
     events: output(kafka.topics.events),
     deadLetters: output(kafka.topics.deadLetters),
     keyOf: kafka.key === 'account/call_id' ? callId => `${account.id}/${callId}` : callId => callId,
@@ -226,18 +230,12 @@ function accountOptions({ settings, account, states, mode }: AccountWiring): Acc
 
 /** Two runs with the same fingerprint make the same record out of the same row. */
 function rulesOf({ records }: Settings, { timeZone }: AccountSettings): string {
-  const { optIn, ignoreChangesIn } = records
-  const rules = [NORMALISER_VERSION, timeZone ?? '', [...optIn].sort(), [...ignoreChangesIn].sort()]
+  const { optIn, ignoreChangesIn, privacy, hmacKey } = records
+  const numbers = [privacy.from_number, privacy.to_number, privacy.bridge_number, protectionOf(privacy, hmacKey).hmac_key_id]
+  const rules = [NORMALISER_VERSION, timeZone ?? '', [...optIn].sort(), [...ignoreChangesIn].sort(), numbers]
   return hash('sha256', JSON.stringify(rules)).slice(0, 16)
 }
 
 function partitionsOf(states: readonly TopicState[], topic: string): number {
   return states.find(({ name }) => name === topic)?.partitions ?? 1
-}
-
-/** What must never appear in a line of ours, as a second line of defence. */
-function secretsOf({ accounts, kafka, registry }: Settings): string[] {
-  const sasl = kafka.sasl === undefined ? [] : [kafka.sasl.password]
-  const auth = [registry.auth.password, registry.auth.bearerToken]
-  return [...accounts.flatMap(({ sid, apiKey }) => [sid, apiKey]), ...sasl, ...auth].filter(secret => secret !== undefined)
 }

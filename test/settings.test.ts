@@ -7,6 +7,10 @@ import { type Need, parseSettings } from '../src/settings.ts'
 const account = { id: 'main', sid: 'HX0000000001IN', apiKey: 'A0123456789' }
 const smallest = { name: 'kaleyra', accounts: [account] }
 
+const hmacKey = '0123456789abcdef0123456789abcdef'
+const HMAC_KEY =
+  'records.hmacKey = ***: must be a key of 16 or more characters, 5 of them different; `openssl rand -hex 32` makes a good one'
+
 /** The smallest settings with some sections added or replaced. */
 const withSections = (sections: object) => ({ ...smallest, ...sections })
 const withAccount = (fields: object) => ({ ...smallest, accounts: [{ ...account, ...fields }] })
@@ -267,6 +271,28 @@ describe('a wrong setting is refused with its path, its value and the rule:', ()
         'polling.startFrom = "7d": must be a duration from 1s to 6d, such as 500ms, 15s, 5m, 6h or 6d; the API forgets after 7 days',
       ],
     ],
+    [
+      'an unknown privacy rule',
+      withSections({ records: { privacy: { from_number: 'hash' }, hmacKey } }),
+      ['records.privacy.from_number = "hash": must be one of plain, mask, hmac, drop'],
+    ],
+    [
+      'hmac without a key',
+      withSections({ records: { privacy: { to_number: 'hmac' } } }),
+      ['records.hmacKey: must be given: records.privacy says hmac'],
+    ],
+    [
+      'a key that nothing uses',
+      withSections({ records: { privacy: { to_number: 'mask', from_number: 'drop' }, hmacKey } }),
+      ['records.hmacKey = ***: has no effect: say hmac for a number in records.privacy, or leave it out'],
+    ],
+    ['a short key', withSections({ records: { privacy: { to_number: 'hmac' }, hmacKey: 'fifteen chars 1' } }), [HMAC_KEY]],
+    ['a monotonous key', withSections({ records: { privacy: { to_number: 'hmac' }, hmacKey: 'abcd'.repeat(8) } }), [HMAC_KEY]],
+    [
+      'a key that is a number',
+      withSections({ records: { privacy: { to_number: 'hmac' }, hmacKey: 1_234_567_890_123_456 } }),
+      [`${HMAC_KEY}; put a number in quotes`],
+    ],
     ['no schedule', schedule(), ['polling.schedule = a list: must be a list of 1 to 16 schedules']],
     ['a hasty schedule', schedule({ name: 'hot', every: '9s', span: '30m' }), [`polling.schedule[0].every = "9s": ${NUMBERS}`]],
     [
@@ -424,19 +450,6 @@ describe('a wrong setting is refused with its path, its value and the rule:', ()
 
 describe('what is not built yet is refused when it is used:', () => {
   test.each<[unknown, string[]]>([
-    [
-      withSections({ records: { privacy: { from_number: 'mask' } } }),
-      ['records.privacy.from_number = "mask": not built yet; use plain, and protect the topic itself'],
-    ],
-    [
-      withSections({ records: { privacy: { to_number: 'hmac' } } }),
-      ['records.privacy.to_number = "hmac": not built yet; use plain, and protect the topic itself'],
-    ],
-    [
-      withSections({ records: { privacy: { bridge_number: 'drop' } } }),
-      ['records.privacy.bridge_number = "drop": not built yet; use plain, and protect the topic itself'],
-    ],
-    [withSections({ records: { hmacKey: 'k' } }), ['records.hmacKey = ***: not built yet; leave it out']],
     [withSections({ records: { updates: 'suppress' } }), ['records.updates = "suppress": not built yet; use publish']],
     [withSections({ records: { onRulesChange: 'publish' } }), ['records.onRulesChange = "publish": not built yet; use adopt']],
     [
@@ -574,8 +587,15 @@ describe('the report', () => {
   })
 })
 
-test('the secrets of settings can be listed, for whoever keeps them out of a log', () => {
-  const settings = parseSettings(withSections({ kafka: { sasl }, registry: { auth: { bearerToken: 'bearer' } } }))
+test('a privacy rule for each number, with a key where one is an HMAC', () => {
+  const privacy = { from_number: 'hmac', to_number: 'mask', bridge_number: 'drop' }
 
-  expect(secretsIn(settings)).toEqual(['HX0000000001IN', 'A0123456789', 'secret-word', 'bearer'])
+  expect(parseSettings(withSections({ records: { privacy, hmacKey } })).records).toMatchObject({ privacy, hmacKey })
+})
+
+test('the secrets of settings can be listed, for whoever keeps them out of a log', () => {
+  const records = { privacy: { from_number: 'hmac' }, hmacKey }
+  const settings = parseSettings(withSections({ records, kafka: { sasl }, registry: { auth: { bearerToken: 'bearer' } } }))
+
+  expect(secretsIn(settings)).toEqual([hmacKey, 'HX0000000001IN', 'A0123456789', 'secret-word', 'bearer'])
 })

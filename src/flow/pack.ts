@@ -4,6 +4,7 @@
  */
 import type { BadRow, CallLogEvent } from '../model/call-log.ts'
 import { contentHash } from '../model/fingerprint.ts'
+import type { NumberProtection } from '../model/number-protection.ts'
 import { partitionOf } from '../model/partition.ts'
 import type { News, SiftContext, Sifted } from '../model/sift.ts'
 import type { Encoder, Message } from '../ports.ts'
@@ -17,6 +18,8 @@ export interface Output {
 
 export interface PackOptions {
   readonly account: string
+  /** What the source did to the numbers of every call. */
+  readonly numbers: NumberProtection
   readonly events: Output
   readonly deadLetters: Output
   /** The Kafka key of a call: its id, with the account before it when several accounts share a topic. */
@@ -57,8 +60,10 @@ export class Packer {
     return news.event === undefined ? null : this.event(news.event, context)
   }
 
-  private event(event: CallLogEvent, context: SiftContext): Outgoing {
-    const { account, events, keyOf } = this.options
+  private event(sifted: CallLogEvent, context: SiftContext): Outgoing {
+    const { account, numbers, events, keyOf } = this.options
+    // In place: a copy of each event would cost more than the encoding of it.
+    const event = Object.assign(sifted, numbers)
     let value: Buffer
     try {
       value = this.encoder.encode(event)

@@ -174,8 +174,10 @@ export class WindowReader {
     const calls: Sighting[] = []
     const bad: BadSighting[] = []
     for (const row of page.rows) {
-      if (row.call === undefined) bad.push({ bad: row.bad, print: badRowFingerprint(row.bad.callId, row.bad.json) })
-      else calls.push({ call: row.call, print: fingerprint(row.call, this.options.ignored) })
+      if (row.call === undefined) {
+        const { callId, identity, json } = row.bad
+        bad.push({ bad: row.bad, print: badRowFingerprint(callId ?? identity ?? null, json) })
+      } else calls.push({ call: row.call, print: fingerprint(row.call, this.options.ignored) })
     }
     return { calls: distinct(calls), bad }
   }

@@ -4,6 +4,7 @@
  */
 import { SLOTS, type Target } from './aliases.ts'
 import { boundedJson } from './json-text.ts'
+import type { Privacy } from './privacy.ts'
 
 /** A nested value as canonical JSON text. */
 export interface Nested {
@@ -26,9 +27,11 @@ export class Draft {
   private readonly keys: string[] = new Array(SLOTS).fill('')
   private readonly ranks: number[] = new Array(SLOTS).fill(0)
   private readonly lookup: (key: string) => Target | null
+  private readonly privacy: Privacy
 
-  constructor(lookup: (key: string) => Target | null) {
+  constructor(lookup: (key: string) => Target | null, privacy: Privacy) {
     this.lookup = lookup
+    this.privacy = privacy
   }
 
   /** Takes in a row. Several keys of one field: the most trusted that says something wins, the others go to `extra`. */
@@ -38,7 +41,7 @@ export class Draft {
     this.chars = 0
     this.unknowns = 0
     for (const key in row) {
-      const given = givenOf(row[key])
+      const given = this.givenOf(key, row[key])
       const target = this.lookup(key)
       this.chars += key.length + sizeOf(given)
       if (given === undefined) continue
@@ -58,11 +61,15 @@ export class Draft {
     return this.keys[slot] ?? ''
   }
 
-  /** Keeps a value in `extra` as text. */
+  /** Keeps a value in `extra` as text, after the privacy rules. */
   keep(key: string, given: Given): void {
-    const text = typeof given === 'object' ? given.json : String(given)
+    const text = typeof given === 'object' ? given.json : this.privacy.kept(key, given)
+    if (text === null) return
+    const name = this.privacy.name(key)
+    // Keys that became equal: which value stays must not depend on the order in which the API sends them.
+    if (name !== key && Object.hasOwn(this.extra, name) && (this.extra[name] ?? '') > text) return
     // No reader of Avro maps could be handed a key that sets its object's prototype.
-    this.extra[key === '__proto__' ? '_proto_' : key.toWellFormed()] = text.toWellFormed()
+    this.extra[name === '__proto__' ? '_proto_' : name.toWellFormed()] = text.toWellFormed()
   }
 
   /** Keeps a value its field could not take, and counts it. */
@@ -70,6 +77,14 @@ export class Draft {
     this.unknowns += 1
     this.keep(key, given)
     return null
+  }
+
+  private givenOf(key: string, value: unknown): Given | undefined {
+    if (typeof value === 'string') return isBlank(value) ? undefined : value
+    if (typeof value === 'number' || typeof value === 'boolean') return value
+    if (typeof value !== 'object' || value === null || isBare(value)) return undefined
+    const json = boundedJson(value, MOST_NESTED_BYTES, nested => this.privacy.nested(key, nested))
+    return json === '{}' ? undefined : { json }
   }
 
   private place(target: Target, key: string, given: Given): void {
@@ -84,13 +99,6 @@ export class Draft {
     }
     if (loser !== undefined && !isPrivate && loser !== this.values[slot]) this.keep(losingKey, loser)
   }
-}
-
-function givenOf(value: unknown): Given | undefined {
-  if (typeof value === 'string') return isBlank(value) ? undefined : value
-  if (typeof value === 'number' || typeof value === 'boolean') return value
-  if (typeof value !== 'object' || value === null || isBare(value)) return undefined
-  return { json: boundedJson(value, MOST_NESTED_BYTES) }
 }
 
 function isBlank(text: string): boolean {

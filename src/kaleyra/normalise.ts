@@ -3,13 +3,16 @@
  * guessed at: what cannot be read exactly stays null and its text is kept; a row without an id, or with times nobody can place, is bad.
  * No value of any field makes it throw. Runs once per row, so a row costs one call log and its `extra`, nothing else.
  */
-import type { BadRow, BadRowReason, CallLog, Row } from '../model/call-log.ts'
+import type { CallLog, Row } from '../model/call-log.ts'
+import type { NumberRules } from '../model/number-protection.ts'
 import type { Happening } from '../ports.ts'
 import { bare, createAliasLookup, SLOT } from './aliases.ts'
 import { readMoney, readSeconds } from './amounts.ts'
-import { Draft } from './draft.ts'
+import { createBadRows, MAX_ROW_BYTES } from './bad-rows.ts'
+import { Draft, type Given } from './draft.ts'
 import { createInstantReader, NAIVE, NOT_GIVEN } from './instants.ts'
-import { boundedJson } from './json-text.ts'
+import type { Protect } from './numbers.ts'
+import { createPrivacy } from './privacy.ts'
 import { hasRecording, recordingRef } from './recording.ts'
 import { createDirectionReader, createDispositionReader } from './statuses.ts'
 
@@ -18,21 +21,35 @@ export interface NormaliserOptions {
   readonly timeZone: string | undefined
   /** Of recording_ref, location, operator, notes, custom. */
   readonly optIn: readonly string[]
+  /** What becomes of each number; all are plain unless given. */
+  readonly privacy?: NumberRules | undefined
+  /** Needed where a rule is hmac. */
+  readonly hmacKey?: string | undefined
+  /** A secret that never changes: rows without an id are recognised by an HMAC under it, so that nobody finds a number by trying. */
+  readonly identityKey?: string | undefined
   /** Told of unknown statuses, fields and times, at most once a page each. */
   readonly note: (happening: Happening) => void
 }
 
 /** Raised whenever the same row would give another call log; part of the rules fingerprint, so that seen calls are re-based, not re-published. */
-export const NORMALISER_VERSION = 1
+export const NORMALISER_VERSION = 2
 
-/** A dead letter's row, in bytes; a row of more characters becomes one. */
-export const MAX_ROW_BYTES = 262_144
+/** Where numbers are protected, nothing else may hold seven digits: no call lasts eleven days or costs a million. */
+const NUMBER_SIZED = 1_000_000
+const NUMBER_SIZED_COST = 1_000_000_000_000n
+/** So many last digits tell whose number it is. */
+const TELLING_DIGITS = 7
 /** A call id is a Kafka key; the longest seen has 38 characters. */
 const LONGEST_ID = 1_024
 
 /** A normaliser with its own memory of spellings, for all pages of one account. Throws `SETTINGS_INVALID` for an unknown time zone. */
-export function createNormaliser({ timeZone, optIn, note }: NormaliserOptions): (rows: readonly unknown[]) => Row[] {
-  const draft = new Draft(createAliasLookup())
+export function createNormaliser(options: NormaliserOptions): (rows: readonly unknown[]) => Row[] {
+  const { timeZone, optIn, note } = options
+  const lookup = createAliasLookup()
+  const privacy = createPrivacy({ lookup, optIn, rules: options.privacy, hmacKey: options.hmacKey })
+  const draft = new Draft(lookup, privacy)
+  const identifying = createPrivacy({ lookup, optIn: [] }).row
+  const bad = createBadRows({ published: privacy.row, identifying, identityKey: options.identityKey ?? '' })
   const instantOf = createInstantReader(timeZone)
   const dispositionOf = createDispositionReader()
   const directionOf = createDirectionReader()
@@ -44,6 +61,11 @@ export function createNormaliser({ timeZone, optIn, note }: NormaliserOptions): 
   const wantsCustom = optIn.includes('custom')
   const wantsNotes = optIn.includes('notes')
   const unknown = { status: 0, field: 0, time: 0 }
+  const protectedSlots = [
+    ...(privacy.from === null ? [] : [SLOT.from_number]),
+    ...(privacy.to === null ? [] : [SLOT.to_number]),
+    ...(privacy.bridge === null ? [] : [SLOT.bridge_number]),
+  ]
 
   /** Half a surrogate pair would become bytes that strict decoders refuse, so texts are made well-formed. */
   function text(slot: number): string | null {
@@ -53,21 +75,52 @@ export function createNormaliser({ timeZone, optIn, note }: NormaliserOptions): 
     return typeof given === 'object' || isInexact(given) ? draft.keepUnread(draft.key(slot), given) : String(given)
   }
 
-  /** For free text, which may be nested. */
-  function freeText(slot: number): string | null {
+  /** A text that should hold no number, and may. */
+  function words(slot: number): string | null {
+    return protect(text(slot), privacy.text)
+  }
+
+  /** For what may be nested, as it was received. */
+  function verbatim(slot: number): string | null {
     const given = draft.value(slot)
     if (given === undefined) return null
     return (typeof given === 'object' ? given.json : String(given)).toWellFormed()
   }
 
+  function freeText(slot: number): string | null {
+    // Within nested values the rules were applied before they became text.
+    return typeof draft.value(slot) === 'object' ? verbatim(slot) : protect(verbatim(slot), privacy.text)
+  }
+
   function seconds(slot: number): number | null {
     const given = draft.value(slot)
-    return given === undefined ? null : (readSeconds(given) ?? draft.keepUnread(draft.key(slot), given))
+    if (given === undefined) return null
+    const read = readSeconds(given)
+    return read === null || (privacy.text !== null && read >= NUMBER_SIZED) ? draft.keepUnread(draft.key(slot), given) : read
   }
 
   function money(): bigint | null {
     const given = draft.value(SLOT.cost)
-    return given === undefined ? null : (readMoney(given) ?? draft.keepUnread(draft.key(SLOT.cost), given))
+    if (given === undefined) return null
+    const read = readMoney(given)
+    const isNumber = privacy.text !== null && read !== null && (read >= NUMBER_SIZED_COST || read <= -NUMBER_SIZED_COST)
+    return read === null || isNumber ? draft.keepUnread(draft.key(SLOT.cost), given) : read
+  }
+
+  /** The link or id of a recording, whole or not at all: with a part replaced it leads nowhere. */
+  function recordingOf(given: Given | undefined): string | null {
+    if (!wants.recording || given === undefined || !hasRecording(given)) return null
+    const ref = recordingRef(given)?.toWellFormed() ?? null
+    return ref === null || holdsNumber(ref) ? null : ref
+  }
+
+  /** Whether a text holds a number of this call that must not be published. */
+  function holdsNumber(ref: string): boolean {
+    const digits = ref.replace(/\D/g, '')
+    return protectedSlots.some(slot => {
+      const number = String(draft.value(slot) ?? '').replace(/\D/g, '')
+      return number.length >= TELLING_DIGITS && digits.includes(number.slice(-TELLING_DIGITS))
+    })
   }
 
   /** An instant, or null with the text kept under `rawKey`; `NAIVE` when nobody can place it. */
@@ -91,7 +144,7 @@ export function createNormaliser({ timeZone, optIn, note }: NormaliserOptions): 
   }
 
   function costUnit(cost: bigint | null): string | null {
-    const unit = text(SLOT.cost_unit)
+    const unit = words(SLOT.cost_unit)
     if (unit !== null || cost === null) return unit
     const key = bare(draft.key(SLOT.cost))
     return key === 'credits' || key === 'credit' ? 'credits' : null
@@ -114,8 +167,8 @@ export function createNormaliser({ timeZone, optIn, note }: NormaliserOptions): 
       const slot = start === NAIVE ? SLOT.start_time : answer === NAIVE ? SLOT.answer_time : SLOT.end_time
       return bad(raw, 'naive_time', 'The time has no offset; set timeZone for this account.', draft.key(slot), callId)
     }
-    const service = text(SLOT.service)
-    const status = text(SLOT.status)
+    const service = words(SLOT.service)
+    const status = words(SLOT.status)
     const disposition = status === null ? 'UNKNOWN' : dispositionOf(status)
     if (status !== null && disposition === 'UNKNOWN') unknown.status += 1
     const cost = money()
@@ -127,28 +180,25 @@ export function createNormaliser({ timeZone, optIn, note }: NormaliserOptions): 
       parent_call_id: text(SLOT.parent_call_id),
       service,
       direction: direction(service),
-      from_number: text(SLOT.from_number),
-      to_number: text(SLOT.to_number),
-      bridge_number: text(SLOT.bridge_number),
+      from_number: protect(text(SLOT.from_number), privacy.from),
+      to_number: protect(text(SLOT.to_number), privacy.to),
+      bridge_number: protect(text(SLOT.bridge_number), privacy.bridge),
       start_time: start,
-      start_time_raw: freeText(SLOT.start_time),
+      start_time_raw: start === null ? freeText(SLOT.start_time) : verbatim(SLOT.start_time),
       answer_time: answer,
       end_time: end,
       duration_seconds: seconds(SLOT.duration_seconds),
       billed_seconds: seconds(SLOT.billed_seconds),
       status,
       disposition,
-      hangup_cause: text(SLOT.hangup_cause),
-      hangup_by: text(SLOT.hangup_by),
+      hangup_cause: words(SLOT.hangup_cause),
+      hangup_by: words(SLOT.hangup_by),
       cost,
       cost_unit: costUnit(cost),
       location: wants.location ? freeText(SLOT.location) : null,
       operator: wants.operator ? freeText(SLOT.operator) : null,
       has_recording: recording === undefined ? null : hasRecording(recording),
-      recording_ref:
-        wants.recording && recording !== undefined && hasRecording(recording)
-          ? (recordingRef(recording)?.toWellFormed() ?? null)
-          : null,
+      recording_ref: recordingOf(recording),
       custom: wantsCustom ? freeText(SLOT.custom) : null,
       notes: wantsNotes ? freeText(SLOT.notes) : null,
       extra: draft.extra,
@@ -179,9 +229,8 @@ function isInexact(given: number | boolean): boolean {
   return typeof given === 'number' && (!Number.isFinite(given) || (Number.isInteger(given) && !Number.isSafeInteger(given)))
 }
 
-function bad(raw: unknown, reason: BadRowReason, detail: string, path: string, callId: string | null): Row {
-  const row: BadRow = { reason, detail, path, json: boundedJson(raw, MAX_ROW_BYTES), callId }
-  return { bad: row }
+function protect(text: string | null, by: Protect | null): string | null {
+  return text === null || by === null ? text : by(text)
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -4,6 +4,7 @@
  */
 import { ConnectorError, codeOf, type ErrorCode } from '../errors.ts'
 import { type Dialect, REQUEST_STYLES, type RequestStyle } from '../model/dialect.ts'
+import type { NumberRules } from '../model/number-protection.ts'
 import { edgeOf } from '../model/schedule.ts'
 import { MINUTE_MS, type Window } from '../model/window.ts'
 import type { Clock, Happening, RequestOutcome, Source } from '../ports.ts'
@@ -35,6 +36,10 @@ export interface KaleyraSourceOptions {
   readonly sendsBadRequest?: boolean
   /** Fields that are null unless named here: recording_ref, location, operator, notes, custom. */
   readonly optIn: readonly string[]
+  /** What becomes of each number; all are plain unless given. */
+  readonly privacy?: NumberRules
+  /** Needed where a rule is hmac. */
+  readonly hmacKey?: string | undefined
   /** Narrows the account on purpose; each list is sent comma-separated. */
   readonly filters?: {
     readonly bridge?: readonly string[]
@@ -61,7 +66,8 @@ export function createKaleyraSource(options: KaleyraSourceOptions, deps: Kaleyra
   const { clock, note } = deps
   const budget = deps.budget ?? createBudget(options, clock)
   const transport = createTransport(options, clock)
-  const reading = { timeZone: options.timeZone, optIn: options.optIn }
+  const { timeZone, optIn, privacy, hmacKey, sid } = options
+  const reading = { timeZone, optIn, privacy, hmacKey, identityKey: sid }
   const normalise = createNormaliser({ ...reading, note })
   // What is read to learn the dialect is read again for its rows, and its unknown values are counted then.
   const quiet = createNormaliser({ ...reading, note: () => undefined })

@@ -78,10 +78,12 @@ export interface BadRow {
   readonly detail: string
   /** Where in the row, `start_time`; empty for the row as a whole. */
   readonly path: string
-  /** The row as JSON text, at most 256 KB. */
+  /** The row as JSON text after the privacy rules, at most 256 KB. */
   readonly json: string
   /** The call's id when the row has one. */
   readonly callId: string | null
+  /** What a row without an id is recognised by, whatever the record settings; it cannot be turned back into the row. */
+  readonly identity?: string
 }
 
 /** What became of one row of the API. */

@@ -90,10 +90,10 @@ function writeDigests(print: Fingerprint, call: CallLog): void {
   setDigest(print, 10, text(text(text(rest, call.custom), call.notes), extraText(call.extra)))
 }
 
-/** The fingerprint of a row that could not become a call: by its id, else by the row itself. */
-export function badRowFingerprint(callId: string | null, json: string): Fingerprint {
+/** The fingerprint of a row that could not become a call: by what it is recognised by, else by the row itself. */
+export function badRowFingerprint(identity: string | null, json: string): Fingerprint {
   const print = new Uint32Array(FINGERPRINT_WORDS)
-  writeHash(print, 0, ID_WORDS, `bad\n${callId ?? json}`)
+  writeHash(print, 0, ID_WORDS, `bad\n${identity ?? json}`)
   writeHash(print, ID_WORDS, 2, json)
   return print
 }

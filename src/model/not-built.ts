@@ -1,6 +1,6 @@
 /**
- * Settings that the contract names and this release does not build yet. Using one is refused: a privacy rule that is accepted and
- * ignored publishes what must not be published. A row leaves this table when its feature arrives.
+ * Settings that the contract names and this release does not build yet. Using one is refused: a setting that is accepted and ignored does
+ * what its owner asked not to be done. A row leaves this table when its feature arrives.
  */
 import type { Complaint } from './complaints.ts'
 import { placesAt } from './settings-tree.ts'
@@ -21,8 +21,6 @@ const oneOf =
 const ROWS: readonly Row[] = [
   { at: 'records.updates', uses: oneOf('suppress'), instead: 'use publish' },
   { at: 'records.onRulesChange', uses: oneOf('publish'), instead: 'use adopt' },
-  { at: 'records.privacy.*', uses: oneOf('mask', 'hmac', 'drop'), instead: 'use plain, and protect the topic itself' },
-  { at: 'records.hmacKey', uses: anything, instead: 'leave it out' },
   { at: 'kafka.sasl.mechanism', uses: oneOf('oauthbearer'), instead: 'use scram-sha-512' },
   ...['socket', 'host', 'port', 'token'].map(name => ({ at: `control.${name}`, uses: anything, instead: 'leave it out' })),
 ]

@@ -21,6 +21,7 @@ export function brokenRules(view: unknown): Broken[] {
     ...rowsPerRead(view),
     ...repeated(view, ['polling', 'schedule'], 'name', 'another schedule has this name'),
     ...spans(view),
+    ...hmacKey(view),
     ...topics(view),
     ...tlsFiles(view),
     ...passwordInTheClear(view),
@@ -77,6 +78,15 @@ function spans(view: unknown): Broken[] {
       },
     ]
   })
+}
+
+function hmacKey(view: unknown): Broken[] {
+  const path = ['records', 'hmacKey']
+  const rules = Object.values(groupAt(view, ['records', 'privacy']))
+  const isGiven = valueAt(view, path) !== undefined
+  if (!isGiven && rules.includes('hmac')) return [{ path, rule: 'must be given: records.privacy says hmac' }]
+  const isUnused = rules.length > 0 && rules.every(rule => rule === 'plain' || rule === 'mask' || rule === 'drop')
+  return isGiven && isUnused ? [{ path, rule: 'has no effect: say hmac for a number in records.privacy, or leave it out' }] : []
 }
 
 function topics(view: unknown): Broken[] {

@@ -110,13 +110,16 @@ function siftCall(seen: SeenIndex, { call, print }: Sighting, context: SiftConte
   }
 }
 
-/** A bad row is published once; again only when the row itself has changed. Under new rules it was just tried again, and failed again. */
+/** A bad row is published once; again only when the row itself has changed. Under new rules it was just tried again, and failed again: its entry is re-based. */
 function siftBad(seen: SeenIndex, deadLetter: BadSighting, context: SiftContext, found: Sifted): void {
   const { print } = deadLetter
   const { observedAtMs, rules } = context
   const known = seen.find(print, observedAtMs)
   if (known === null) found.news.push({ entry: seen.add(print, observedAtMs, rules), deadLetter })
-  else if (known.sameContent) repeat(seen, known, print, context, found)
+  else if (known.rules !== rules) {
+    found.news.push({ entry: seen.rewrite(known.slot, print, known.revision, rules, observedAtMs) })
+    found.rebased += 1
+  } else if (known.sameContent) repeat(seen, known, print, context, found)
   else found.news.push({ entry: seen.rewrite(known.slot, print, known.revision + 1, rules, observedAtMs), deadLetter })
 }
 
@@ -187,7 +190,8 @@ function eventOf(call: CallLog, print: Fingerprint, context: SiftContext, versio
     extra: call.extra,
     account: context.account,
     event_time: eventTimeMs,
-    number_protection: 'PLAIN',
+    // What became of the numbers is said by whoever packs the event: it is the same for all calls of an account.
+    number_protection: 'UNKNOWN',
     hmac_key_id: null,
     change_type: version.change,
     revision: version.revision,

@@ -116,7 +116,7 @@ accounts:
     timezone: Asia/Kolkata
 api: { pageSize: 0, timeout: soon }
 polling: { schedule: [{ name: hot, every: 60s, span: 10s }] }
-records: { privacy: { from_number: mask } }
+records: { privacy: { from_number: hmac } }
 kafka: { brokers: [127.0.0.1:${port}], sasl: { mechanism: oauthbearer } }
 registry: { url: "http://127.0.0.1:${port}", auth: { username: me } }
 colour: blue
@@ -131,7 +131,7 @@ colour: blue
     /api\.pageSize.*1 to 1000/,
     /api\.timeout.*duration/,
     /polling\.schedule\[0\]\.span/,
-    /records\.privacy\.from_number.*not built yet/,
+    /records\.hmacKey.*must be given/,
     /kafka\.sasl\.mechanism.*not built yet/,
     /registry\.auth\.password.*username and password/,
     /colour.*unknown setting/,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ConnectorError } from '../../src/errors.ts'
 import { type AccountOptions, AccountTask } from '../../src/flow/account.ts'
 import type { CallLog } from '../../src/model/call-log.ts'
+import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
 import { callLog, callsFrom } from '../support/calls.ts'
@@ -38,6 +39,7 @@ function task({ cluster, script, options, clock = new VirtualClock({ startMs }) 
     },
     {
       account: 'main',
+      numbers: protectionOf(ALL_PLAIN, undefined),
       events: { topic: 'events', partitions: 2 },
       deadLetters: { topic: 'dlq', partitions: 1 },
       keyOf: callId => callId,

@@ -3,6 +3,7 @@ import { Packer } from '../../src/flow/pack.ts'
 import { Seen } from '../../src/ledger/seen.ts'
 import type { BadRow } from '../../src/model/call-log.ts'
 import { badRowFingerprint } from '../../src/model/fingerprint.ts'
+import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import { type SiftContext, sift } from '../../src/model/sift.ts'
 import { HOUR_MS } from '../../src/model/window.ts'
 import type { Message } from '../../src/ports.ts'
@@ -17,11 +18,12 @@ const context: SiftContext = {
   window: { fromMs: now - HOUR_MS, untilMs: now },
   readBy: 'hot',
 }
-const packer = (valueBytes: number) =>
+const packer = (valueBytes: number, numbers = protectionOf(ALL_PLAIN, undefined)) =>
   new Packer(
     { encode: () => Buffer.alloc(valueBytes) },
     {
       account: 'main',
+      numbers,
       events: { topic: 'events', partitions: 1 },
       deadLetters: { topic: 'dlq', partitions: 1 },
       keyOf: callId => callId,

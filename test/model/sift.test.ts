@@ -105,7 +105,32 @@ describe('sift', () => {
 
     expect(first.news.filter(news => news.deadLetter !== undefined)).toHaveLength(1)
     expect(changed.news).toHaveLength(1)
-    expect(underNewRules.news).toEqual([])
+    expect(underNewRules.news.map(news => news.deadLetter)).toEqual([undefined])
+    expect(underNewRules).toMatchObject({ rebased: 1, repeats: 0 })
+  })
+
+  test('a bad row that new rules only show in another way is re-based, and a later change of it is a dead letter again', () => {
+    const seen = new Seen(10)
+    const bad = (json: string) => ({
+      bad: { reason: 'naive_time' as const, detail: 'no zone', path: 'start_time', json, callId: 'a-1' },
+      print: badRowFingerprint('a-1', json),
+    })
+    const letters = (json: string, rules: number) =>
+      sift(seen, [], [bad(json)], context({ rules })).news.filter(news => news.deadLetter !== undefined).length
+
+    expect([letters('{"from":"919800000001"}', 0), letters('{"from":"91********01"}', 1)]).toEqual([1, 0])
+    expect([letters('{"from":"91********01"}', 1), letters('{"from":"91********02"}', 1)]).toEqual([0, 1])
+  })
+
+  test('a bad row that new rules can read becomes CREATED', () => {
+    const seen = new Seen(10)
+    const { call, print } = sighting({ call_id: 'a-1' })
+    const bad = { reason: 'naive_time' as const, detail: 'no zone', path: 'start_time', json: '{"id":"a-1"}', callId: 'a-1' }
+    sift(seen, [], [{ bad, print: badRowFingerprint('a-1', bad.json) }], context())
+
+    const readable = sift(seen, [{ call, print }], [], context({ rules: 1 }))
+
+    expect(eventOf(readable)).toMatchObject({ call_id: 'a-1', change_type: 'CREATED', revision: 1 })
   })
 
   test('an entry that is still being seen after a week is written again, so that it cannot expire', () => {

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { AccountTask, type Ending } from '../../src/flow/account.ts'
 import { createKaleyraSource } from '../../src/kaleyra/source.ts'
+import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import { edgeOf } from '../../src/model/schedule.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import { ledgerOn, memoryCluster } from '../support/ledger-on-memory.ts'
@@ -123,6 +124,7 @@ class Scene {
       { source, ledger, encoder: { encode: event => serialize(event) }, clock, random: () => 0.5, note: () => undefined },
       {
         account: 'main',
+        numbers: protectionOf(ALL_PLAIN, undefined),
         events: { topic: 'events', partitions: 2 },
         deadLetters: { topic: 'dlq', partitions: 1 },
         keyOf: callId => callId,

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ConnectorError, codeOf, type ErrorCode } from '../../src/errors.ts'
 import { AccountTask } from '../../src/flow/account.ts'
+import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import { edgeOf } from '../../src/model/schedule.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
@@ -118,6 +119,7 @@ class Story {
       },
       {
         account: 'main',
+        numbers: protectionOf(ALL_PLAIN, undefined),
         events: { topic: 'events', partitions: setting.partitions },
         deadLetters: { topic: 'dlq', partitions: 1 },
         keyOf: callId => callId,

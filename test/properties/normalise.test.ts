@@ -1,7 +1,8 @@
 /** Whatever the API sends, a row comes out: nothing throws, no number is altered, no private field slips out. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createNormaliser, MAX_ROW_BYTES } from '../../src/kaleyra/normalise.ts'
+import { MAX_ROW_BYTES } from '../../src/kaleyra/bad-rows.ts'
+import { createNormaliser } from '../../src/kaleyra/normalise.ts'
 import type { CallLog } from '../../src/model/call-log.ts'
 
 const KEYS = [
