@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { MAX_ROW_BYTES } from '../../src/kaleyra/bad-rows.ts'
 import { createNormaliser } from '../../src/kaleyra/normalise.ts'
 import type { CallLog } from '../../src/model/call-log.ts'
+import { NUMBER_RULES, type NumberRules, strictestOf } from '../../src/model/number-protection.ts'
 
 const KEYS = [
   ...[
@@ -143,5 +144,103 @@ describe('normalise', () => {
 
     expect(inside?.call?.extra).toEqual({ blob: '{"truncated":true}' })
     expect(itself?.bad).toMatchObject({ reason: 'not_an_object', json: '{"truncated":true}' })
+  })
+})
+
+/** Every digit of a text, whatever stands between them. */
+const digitsIn = (text: string) => text.replace(/\D/g, '')
+
+describe('numbers planted anywhere in a row', () => {
+  const NUMBERS_ALONE = ['from', 'callto', 'callee', 'caller', 'caller_id', 'did', 'Bridge-Number']
+  const ANY_KEY = [...KEYS.filter(key => !['id', 'call_id', 'Call-ID', 'uniqid', 'parent_id'].includes(key)), ...NUMBERS_ALONE]
+  const rule = fc.constantFrom(...NUMBER_RULES.filter(name => name !== 'plain'))
+  const rules: fc.Arbitrary<NumberRules> = fc.record({ from_number: rule, to_number: rule, bridge_number: rule })
+  const optIn = fc.subarray(['recording_ref', 'location', 'operator', 'notes', 'custom'])
+  /** None that a time of this century could be, and none that could be a year. */
+  const digits = fc.stringMatching(/^(91[6-9]|[6-8])[0-9]{9}$/)
+  const spelled = digits.chain(number =>
+    fc.constantFrom<unknown>(
+      ...[number, `+${number}`, `00${number}`, `(${number.slice(0, 3)}) ${number.slice(3)}`, Number(number)],
+      ...[`${number.slice(0, -5)} ${number.slice(-5)}`, `+${number.slice(0, -5)}-${number.slice(-5)}`, `call ${number}, please`],
+    ),
+  )
+  const planted = fc.oneof(
+    spelled,
+    fc.array(spelled, { minLength: 1, maxLength: 3 }),
+    fc.dictionary(fc.oneof(fc.constantFrom(...ANY_KEY, 'id'), spelled.map(String)), spelled, { minKeys: 1, maxKeys: 3 }),
+    spelled.map(number => JSON.stringify({ deep: [{ from: number, id: number }] })),
+  )
+  const entry = fc.tuple(fc.oneof(fc.constantFrom(...ANY_KEY), spelled.map(String), fc.constant('blob')), planted)
+  const planting = fc.record({ rules, optIn, entries: fc.array(entry, { minLength: 1, maxLength: 8 }) })
+  const KEY = 'ghijklmnopqrstuvwxyz'
+
+  test.each(['call', 'bad'] as const)('appear nowhere in the %s it becomes, in none of its fields', kind => {
+    let seen = 0
+    fc.assert(
+      fc.property(planting, ({ rules, optIn, entries }) => {
+        const normalise = createNormaliser({ timeZone: undefined, optIn, privacy: rules, hmacKey: KEY, note: () => {} })
+        const row = { ...Object.fromEntries(entries), ...(kind === 'call' ? { id: 'a-b' } : {}) }
+        // A recording's reference is whole or not at all, and only numbers of the call itself are looked for in it.
+        const { recording: _, ...rest } = row as Record<string, unknown>
+
+        const [made] = normalise([rest])
+
+        const published = made?.call ?? made?.bad
+        const text = digitsIn(JSON.stringify(published, (_key, one) => (typeof one === 'bigint' ? String(one) : one)))
+        if (published !== undefined && (made?.call !== undefined) === (kind === 'call')) seen += 1
+        // Of an HMAC 9 digits in a row are as good as never those of the number.
+        for (const [number] of JSON.stringify(rest)
+          .replace(/[^\d"]/g, '')
+          .matchAll(/\d{10,}/g)) {
+          expect(text).not.toContain(number.slice(-9))
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+    expect(seen).toBeGreaterThan(900)
+  })
+
+  test('are neither in the call nor in the dead letter when only one of the three is protected, outside of the plain fields', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('from_number', 'to_number', 'bridge_number'), rule, spelled, (field, one, number) => {
+        const rules: NumberRules = { from_number: 'plain', to_number: 'plain', bridge_number: 'plain', [field]: one }
+        const normalise = createNormaliser({ timeZone: undefined, optIn: [], privacy: rules, hmacKey: KEY, note: () => {} })
+        const key = { from_number: 'from', to_number: 'to', bridge_number: 'bridge' }[field]
+        const row = { [key]: number, agent: number, nested: { number } }
+
+        const [{ call } = {}, { bad } = {}] = normalise([{ id: 'a-b', ...row }, row])
+
+        const tail = digitsIn(String(number)).slice(-9)
+        expect(strictestOf(rules)).toBe(one)
+        expect(digitsIn(JSON.stringify(call))).not.toContain(tail)
+        expect(digitsIn(bad?.json ?? tail)).not.toContain(tail)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('never make a row throw, whatever JSON it is and whatever the rules are', () => {
+    fc.assert(
+      fc.property(rules, optIn, fc.oneof(row, fc.jsonValue(), fc.json()), (privacy, optIn, raw) => {
+        const normalise = createNormaliser({ timeZone: 'UTC', optIn, privacy, hmacKey: KEY, note: () => {} })
+
+        const [made] = normalise([raw])
+
+        expect((made?.call === undefined) !== (made?.bad === undefined)).toBe(true)
+        for (const text of Object.values(made?.call?.extra ?? {})) expect(typeof text).toBe('string')
+        expect(() => JSON.parse(made?.bad?.json ?? 'null')).not.toThrow()
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('beyond the stack are not published either, not even when JSON came as text', () => {
+    const deep = `${'['.repeat(200_000)}"919876543210"${']'.repeat(200_000)}`
+    const privacy = { from_number: 'mask', to_number: 'mask', bridge_number: 'mask' } as const
+    const normalise = createNormaliser({ timeZone: undefined, optIn: [], privacy, note: () => {} })
+
+    const [call, bad] = normalise([{ id: 'a', blob: deep }, { blob: JSON.parse(deep) }])
+
+    expect(JSON.stringify([call?.call, bad?.bad])).not.toContain('9876543210')
   })
 })
