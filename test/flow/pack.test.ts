@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { Packer } from '../../src/flow/pack.ts'
+import { createEncoder } from '../../src/avro/encoder.ts'
+import { Packer, type PackOptions } from '../../src/flow/pack.ts'
 import { Seen } from '../../src/ledger/seen.ts'
 import type { BadRow } from '../../src/model/call-log.ts'
 import { badRowFingerprint } from '../../src/model/fingerprint.ts'
@@ -18,17 +19,14 @@ const context: SiftContext = {
   window: { fromMs: now - HOUR_MS, untilMs: now },
   readBy: 'hot',
 }
-const packer = (valueBytes: number, numbers = protectionOf(ALL_PLAIN, undefined)) =>
-  new Packer(
-    { encode: () => Buffer.alloc(valueBytes) },
-    {
-      account: 'main',
-      numbers,
-      events: { topic: 'events', partitions: 1 },
-      deadLetters: { topic: 'dlq', partitions: 1 },
-      keyOf: callId => callId,
-    },
-  )
+const output: PackOptions = {
+  account: 'main',
+  numbers: protectionOf(ALL_PLAIN, undefined),
+  events: { topic: 'events', partitions: 1 },
+  deadLetters: { topic: 'dlq', partitions: 1 },
+  keyOf: callId => callId,
+}
+const packer = (valueBytes: number) => new Packer({ encode: () => Buffer.alloc(valueBytes) }, output)
 
 /** As it lies in a batch without compression, framing left out. */
 function bytesOf({ key, value, headers = {} }: Message): number {
@@ -74,4 +72,23 @@ test('a record too large for a broker becomes a dead letter, and is remembered',
   expect(chunk?.rest.map(({ topic }) => topic)).toEqual(['dlq'])
   expect(chunk?.entries).toHaveLength(1)
   expect(summary?.deadLetters).toEqual({ too_large: 1 })
+})
+
+test('a record that cannot be encoded becomes a dead letter of what would have been published, and its reason quotes no value', () => {
+  const numbers = protectionOf({ ...ALL_PLAIN, from_number: 'mask' }, undefined)
+  const options = { ...output, numbers }
+  const unencodable = sighting({ from_number: '91********10', duration_seconds: 9_876_543_210, extra: { odd: '91********11' } })
+
+  const packing = new Packer(createEncoder(1), options)
+  const { chunk, summary } = [...packing.add(sift(new Seen(10), [unencodable], [], context)), packing.take()].at(-1) ?? {}
+
+  const [{ value, headers } = {}] = chunk?.rest.flatMap(({ messages }) => messages) ?? []
+  expect(summary?.deadLetters).toEqual({ unencodable: 1 })
+  expect(chunk?.entries).toHaveLength(1)
+  expect(headers).toMatchObject({ 'dlq.reason': 'unencodable', 'dlq.path': '' })
+  expect(headers?.['dlq.detail']).toBe('the event does not fit the schema of the topic at duration_seconds')
+  expect(JSON.parse(String(value)).row).toMatchObject({
+    ...{ call_id: unencodable.call.call_id, from_number: '91********10', extra: { odd: '91********11' } },
+    number_protection: 'MASKED',
+  })
 })
