@@ -71,7 +71,7 @@ export function createPrivacy({ lookup, optIn, rules = ALL_PLAIN, hmacKey }: Pri
   }
 
   const elsewhere: Leaf = (value, key) => {
-    if (typeof value === 'string' && /^\s*[[{]/.test(value)) return jsonText(value, key)
+    if (typeof value === 'string' && mayBeJson(value)) return jsonText(value, key)
     if (text === null || typeof value === 'boolean' || isTime(key, value)) return value
     if (typeof value === 'string') return text(value)
     return Math.abs(value) < SMALLEST_NUMBER ? value : text(String(value))
@@ -116,6 +116,8 @@ export function createPrivacy({ lookup, optIn, rules = ALL_PLAIN, hmacKey }: Pri
     bridge,
     text,
     kept(key, value) {
+      // Most rows of most accounts go this way.
+      if (text === null && !(typeof value === 'string' && mayBeJson(value))) return String(value)
       const made = leafOf(key)(value, key)
       return made === null ? null : String(made)
     },
@@ -124,6 +126,12 @@ export function createPrivacy({ lookup, optIn, rules = ALL_PLAIN, hmacKey }: Pri
     row: row =>
       typeof row === 'object' && row !== null && !Array.isArray(row) ? members(row, elsewhere, true) : walk(row, elsewhere, ''),
   }
+}
+
+/** Whether a text begins like a group or a list. */
+function mayBeJson(text: string): boolean {
+  const first = text.charCodeAt(0)
+  return first === 123 || first === 91 || (first <= 32 && /^\s*[[{]/.test(text))
 }
 
 /** Everything under the key of a number is that number, short ones and words as well. */
