@@ -18,6 +18,8 @@ interface AccountStatus {
 /** What an account's source knows at the moment. */
 export interface SourceFacts {
   dialect(): Dialect | null
+  /** The API's clock minus ours in milliseconds; `null` before the first answer. */
+  skewMs(): number | null
   /** Until when the API told us to stay away, epoch milliseconds; 0 when it did not. */
   notBeforeMs(): number
 }
@@ -127,9 +129,12 @@ function shown(account: string, { standing, throttledMs, ...status }: AccountSta
 function factsShown(source: SourceFacts | undefined, nowMs: number): Record<string, unknown> {
   const notBeforeMs = source?.notBeforeMs() ?? 0
   const dialect = source?.dialect() ?? null
+  const skewMs = source?.skewMs() ?? null
   return {
     /** How the API was found to behave; `null` until it was probed. */
     dialect: dialect === null ? null : dialectShown(dialect),
+    /** The API's clock minus ours, whole seconds as its `Date` tells them. */
+    clockSkewSeconds: skewMs === null ? null : Math.round(skewMs / 1_000),
     /** Until when the API asked us to stay away; `null` when it did not, or that time has passed. */
     notBefore: notBeforeMs > nowMs ? instant(notBeforeMs) : null,
   }

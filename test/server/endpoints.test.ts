@@ -84,7 +84,7 @@ describe('the pages', () => {
       instants: 'z',
       probedAtMs: nowMs - 1_000,
     }
-    board.follow('main', { dialect: () => dialect, notBeforeMs: () => nowMs + 30_000 })
+    board.follow('main', { dialect: () => dialect, notBeforeMs: () => nowMs + 30_000, skewMs: () => -1_400 })
 
     const answer = await get(await start({ status: () => board.report('kaleyra', '0.1.0') }), '/status')
 
@@ -95,6 +95,7 @@ describe('the pages', () => {
           account: 'main',
           dialect: { ...spoken, probedAt: '2026-03-10T11:59:59.000Z' },
           notBefore: '2026-03-10T12:00:30.000Z',
+          clockSkewSeconds: -1,
         },
       ],
     })

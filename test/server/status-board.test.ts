@@ -31,8 +31,8 @@ describe('the status of an account', () => {
   test('shows the dialect from the moment it is known, each account its own', () => {
     const { board, shown } = boardOfTwo()
     let known: Dialect | null = null
-    board.follow('a', { dialect: () => known, notBeforeMs: () => 0 })
-    board.follow('b', { dialect: () => null, notBeforeMs: () => 0 })
+    board.follow('a', { dialect: () => known, notBeforeMs: () => 0, skewMs: () => null })
+    board.follow('b', { dialect: () => null, notBeforeMs: () => 0, skewMs: () => null })
 
     const before = shown('a').dialect
     known = dialect
@@ -45,8 +45,8 @@ describe('the status of an account', () => {
 
   test('shows until when the API asked to stay away, and nothing once that has passed', () => {
     const { board, shown } = boardOfTwo()
-    board.follow('a', { dialect: () => null, notBeforeMs: () => nowMs + 90_000 })
-    board.follow('b', { dialect: () => null, notBeforeMs: () => nowMs })
+    board.follow('a', { dialect: () => null, notBeforeMs: () => nowMs + 90_000, skewMs: () => null })
+    board.follow('b', { dialect: () => null, notBeforeMs: () => nowMs, skewMs: () => null })
 
     expect([shown('a').notBefore, shown('b').notBefore]).toEqual(['2026-03-10T12:01:30.000Z', null])
   })
