@@ -1,26 +1,28 @@
 #!/usr/bin/env node
-/** Arguments in, exit code out. The only place that ends the process or writes to standard error. */
+/** Arguments in, exit code out. The only place that ends the process or reports an error. */
 import { Command, CommanderError } from 'commander'
+import { checkCommand } from './commands/check.ts'
 import { configCommand } from './commands/config.ts'
 import { planCommand } from './commands/plan.ts'
+import { previewCommand } from './commands/preview.ts'
 import { runCommand } from './commands/run.ts'
 import { ConnectorError, codeOf } from './errors.ts'
 import { POLICY } from './flow/policy.ts'
 import { packageVersion } from './host/package.ts'
+import { openTerminal } from './host/terminal.ts'
+
+const terminal = openTerminal()
+const exit = (code: number) => {
+  process.exitCode = code
+}
 
 const program = new Command('call-log-source')
   .description('Kafka source connector for the Kaleyra.io Call Log Pull API')
   .version(packageVersion())
-  .addCommand(
-    runCommand(code => {
-      process.exitCode = code
-    }),
-  )
-  .addCommand(
-    planCommand(code => {
-      process.exitCode = code
-    }),
-  )
+  .addCommand(runCommand(exit))
+  .addCommand(checkCommand(exit, terminal))
+  .addCommand(previewCommand(terminal))
+  .addCommand(planCommand(exit, terminal))
   .addCommand(configCommand())
 
 /** One line for people: code, what and where, what to do; the causes behind it indented. A bug also shows where. */

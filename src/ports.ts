@@ -175,6 +175,11 @@ export interface Topics {
    * `TOPIC_MISCONFIGURED`, `KAFKA_UNREACHABLE`, `KAFKA_UNAUTHORIZED`. An existing topic is never altered.
    */
   ensure(topics: readonly TopicSpec[], create: boolean, signal: AbortSignal): Promise<TopicState[]>
+  /**
+   * Whether `ensure` would create this absent topic: Kafka judges the right and the settings, and creates nothing. Throws `TOPIC_MISSING`
+   * with Kafka's reason, `KAFKA_UNREACHABLE`, `KAFKA_UNAUTHORIZED`.
+   */
+  rehearse(topic: TopicSpec, signal: AbortSignal): Promise<void>
   /** The ends of each partition. */
   offsets(topic: string, signal: AbortSignal): Promise<ReadonlyMap<number, PartitionEnds>>
   close(): Promise<void>

@@ -17,7 +17,7 @@ import { createLedger } from './ledger/ledger.ts'
 import { secretsIn } from './model/complaints.ts'
 import { protectionOf } from './model/number-protection.ts'
 import { partitionOf } from './model/partition.ts'
-import type { Clock, Encoder, Happening, Ledger, Source, TopicSpec, TopicState, Topics } from './ports.ts'
+import type { Clock, Encoder, Happening, Ledger, Source, TopicState, Topics } from './ports.ts'
 import { createReadiness, type Readiness } from './server/readiness.ts'
 import { StatusBoard } from './server/status-board.ts'
 import type { AccountSettings, Settings } from './settings.ts'
@@ -28,8 +28,6 @@ import { createObserver } from './telemetry/observer.ts'
 export const clock: Clock = systemClock
 const random = Math.random
 
-/** Partitions of a ledger topic that we create: as many instances can share the accounts of one connector, for ever. */
-const LEDGER_PARTITIONS = 8
 const TRANSACTION_TIMEOUT_MS = 60_000
 
 /** Everything that watches, and nothing that acts. */
@@ -77,29 +75,8 @@ export function createClient(settings: Settings, log: Log): KafkaClient {
   )
 }
 
-export function createTopicsOf(client: KafkaClient): Topics {
-  return createTopics({ client, clock })
-}
-
-/** The three topics, as they should be when we have to create them: events, dead letters, ledger. */
-export function topicSpecs({ kafka }: Settings): readonly [TopicSpec, TopicSpec, TopicSpec] {
-  const {
-    topics,
-    createTopics: { partitions, replicationFactor, config },
-  } = kafka
-  const plain = { partitions, replicationFactor, config, required: {} }
-  const compact = { 'cleanup.policy': 'compact' }
-  return [
-    { name: topics.events, ...plain },
-    { name: topics.deadLetters, ...plain },
-    {
-      name: topics.ledger,
-      partitions: LEDGER_PARTITIONS,
-      replicationFactor,
-      config: { ...compact, 'min.cleanable.dirty.ratio': '0.1', 'segment.ms': '21600000', 'segment.bytes': '67108864' },
-      required: compact,
-    },
-  ]
+export function createTopicsOf(client: KafkaClient, deadlineMs?: number): Topics {
+  return createTopics({ client, clock, ...(deadlineMs !== undefined && { deadlineMs }) })
 }
 
 export interface AccountWiring {
@@ -107,7 +84,7 @@ export interface AccountWiring {
   readonly account: AccountSettings
   readonly shared: Shared
   readonly topics: Topics
-  /** As `ensure` found them, in the order of `topicSpecs`. */
+  /** As `ensure` found them. */
   readonly states: readonly TopicState[]
   readonly encoder: Encoder
   readonly note: (happening: Happening) => void
@@ -115,6 +92,7 @@ export interface AccountWiring {
     readonly once: boolean
     readonly exitOnFailure: boolean
     readonly firstStart: boolean
+    readonly sendsBadRequest: boolean
     readonly schedules: readonly string[]
   }
 }
@@ -126,8 +104,9 @@ export interface WiredAccount {
 }
 
 export function createAccount(wiring: AccountWiring, stop: Stop): WiredAccount {
-  const { settings, account, shared, encoder, note } = wiring
-  const source = createSource(settings, account, note, shared.budgetOf(account.apiKey))
+  const { settings, account, shared, encoder, note, mode } = wiring
+  const { sendsBadRequest } = mode
+  const source = createSource(settings, account, note, { budget: shared.budgetOf(account.apiKey), sendsBadRequest })
   const ledger = createAccountLedger(wiring, source)
   const options = accountOptions(wiring)
   return {
@@ -139,17 +118,27 @@ export function createAccount(wiring: AccountWiring, stop: Stop): WiredAccount {
   }
 }
 
+export interface SourceWiring {
+  /** Its own when not given. */
+  readonly budget?: Budget
+  /** Whether the probe may send a request that is meant to be refused. */
+  readonly sendsBadRequest: boolean
+  /** Only these calls. */
+  readonly callIds?: readonly string[]
+}
+
 export function createSource(
   settings: Settings,
   account: AccountSettings,
   note: (happening: Happening) => void,
-  budget?: Budget,
+  { budget, sendsBadRequest, callIds = [] }: SourceWiring,
 ): Source & { close(): Promise<void> } {
-  const { style, pageSize, requestsPerSecond, burst, timeoutMs, filters } = settings.api
+  const { style, pageSize, requestsPerSecond, burst, timeoutMs } = settings.api
   const { sid, apiKey, origin, timeZone } = account
   const { optIn, privacy, hmacKey } = settings.records
-  const paging = { style, pageSize, requestsPerSecond, burst, timeoutMs, filters }
-  const options = { sid, apiKey, origin, ...paging, optIn, privacy, hmacKey }
+  const filters = { ...settings.api.filters, call_id: callIds }
+  const asking = { style, pageSize, requestsPerSecond, burst, timeoutMs, filters, sendsBadRequest }
+  const options = { sid, apiKey, origin, ...asking, optIn, privacy, hmacKey }
   const deps = { clock, random, note, ...(budget !== undefined && { budget }) }
   return createKaleyraSource({ ...options, ...(timeZone !== undefined && { timeZone }) }, deps)
 }
@@ -170,7 +159,12 @@ export function createShared({ name, api, kafka }: Settings, client: KafkaClient
     const publisher = createPublisher({ client, clock, transactionalId, topics, ...tuning })
     return new SharedPublisher({ publisher, reader, clock })
   }
-  return { budgetOf: oncePer(() => createBudget(api, clock)), publisherOf: oncePer(publisherOf) }
+  return { budgetOf: createBudgets(api), publisherOf: oncePer(publisherOf) }
+}
+
+/** One budget for each API key. */
+export function createBudgets(api: Settings['api']): (apiKey: string) => Budget {
+  return oncePer(() => createBudget(api, clock))
 }
 
 function oncePer<K, V>(make: (key: K) => V): (key: K) => V {

@@ -5,9 +5,11 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import createApi from '@kafkajs/confluent-schema-registry/dist/api/index.js'
 
 /** Part of the User-Agent, and the prefix by which the client's messages about answers are told from its other errors. */
 const CLIENT_ID = 'call-log-source'
+const MOST_REASON_CHARACTERS = 600
 const CLIENT_PREFIX = `${CLIENT_ID} - `
 
 type ClientOptions = ConstructorParameters<typeof SchemaRegistry>[0]
@@ -25,6 +27,11 @@ export interface RegistryClient {
   register(subject: string, json: string): Promise<number>
   /** The id of exactly this schema under the subject; fails with 404 when it is not there. */
   find(subject: string, json: string): Promise<number>
+  /**
+   * What keeps the schema from following the newest under the subject, as the registry says it, at most 600 characters; `null` when nothing
+   * does. Registers nothing; fails with 404 when the subject holds none.
+   */
+  objections(subject: string, json: string): Promise<string | null>
   /** Ends whatever is still in flight. */
   close(): void
 }
@@ -48,7 +55,7 @@ export function openRegistry({ auth, proxyEnv }: RegistryAccess, base: string, s
     },
   })
 
-  const registry = new SchemaRegistry({
+  const access: ClientOptions = {
     clientId: CLIENT_ID,
     host: base,
     agent,
@@ -56,7 +63,10 @@ export function openRegistry({ auth, proxyEnv }: RegistryAccess, base: string, s
     retry: { retries: 0 },
     middlewares: [abortable, noteLevel, ...(bearerToken === undefined ? [] : [bearer])],
     ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
-  })
+  }
+  const registry = new SchemaRegistry(access)
+  // The client asks for compatibility nowhere, but its inner API knows the request.
+  const api = createApi.default(access)
 
   const register = async (subject: string, json: string, compatibility: COMPATIBILITY) => {
     const schema = { type: SchemaType.AVRO, schema: json } as const
@@ -76,6 +86,10 @@ export function openRegistry({ auth, proxyEnv }: RegistryAccess, base: string, s
         return register(subject, json, actual)
       }
     },
+    async objections(subject, json) {
+      const answer = await api.Subject.compatible({ subject, verbose: true, body: { schema: json } })
+      return objectionsIn(answer.data())
+    },
     find: (subject, json) => registry.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema: json }),
     close: () => agent.destroy(),
   }
@@ -94,7 +108,19 @@ export function statusOf(error: unknown): number | null {
 export function reasonOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null
   const said = error.message.startsWith(CLIENT_PREFIX) ? error.message.slice(CLIENT_PREFIX.length) : null
-  return said === null || /^Error, status \d+/.test(said) ? null : said.slice(0, 600)
+  return said === null || /^Error, status \d+/.test(said) ? null : said.slice(0, MOST_REASON_CHARACTERS)
+}
+
+/** Throws on anything but a verdict. */
+function objectionsIn(answer: unknown): string | null {
+  const fields: ReadonlyMap<string, unknown> = new Map(
+    Object.entries(typeof answer === 'object' && answer !== null ? answer : {}),
+  )
+  const isCompatible = fields.get('is_compatible')
+  if (typeof isCompatible !== 'boolean') throw new Error('the answer holds no verdict on compatibility')
+  const messages = fields.get('messages')
+  const reasons = Array.isArray(messages) ? messages.map(String).join(' ') : ''
+  return isCompatible ? null : reasons.replaceAll(/\s+/g, ' ').slice(0, MOST_REASON_CHARACTERS)
 }
 
 function levelOf(answer: unknown): string | undefined {

@@ -4,7 +4,7 @@
  */
 import { ConnectorError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
-import { openRegistry, type RegistryAccess, reasonOf, statusOf } from './registry-client.ts'
+import { openRegistry, type RegistryAccess, type RegistryClient, reasonOf, statusOf } from './registry-client.ts'
 import { readCallLogSchema } from './schema.ts'
 
 export interface RegistryOptions extends RegistryAccess {
@@ -26,20 +26,60 @@ const BACKOFF_MS = [250, 1000]
  * tries or at the deadline, `STOPPED` when `signal` aborts. Messages name the registry's host, never a credential.
  */
 export async function resolveSchemaId(options: RegistryOptions, clock: Clock, signal: AbortSignal): Promise<number> {
-  const { subject } = options
+  const { subject, register } = options
+  const { json } = readCallLogSchema()
+  return await askRegistry(options, clock, signal, async client => {
+    const id = await (register ? client.register(subject, json) : client.find(subject, json))
+    if (Number.isInteger(id) && id > 0) return id
+    throw new Error('the answer holds no schema id')
+  })
+}
+
+/** `none`: the subject holds nothing yet. `refused` with the registry's reasons. */
+export type SchemaStanding =
+  | { readonly kind: 'registered'; readonly id: number }
+  | { readonly kind: 'compatible' | 'none' }
+  | { readonly kind: 'incompatible'; readonly reasons: string }
+
+/** How our schema stands under `subject`: asks only, registers nothing. Throws like `resolveSchemaId`, whatever `register` says. */
+export async function lookUpSchema(options: RegistryOptions, clock: Clock, signal: AbortSignal): Promise<SchemaStanding> {
+  const { json } = readCallLogSchema()
+  return await askRegistry(options, clock, signal, client => standingOf(client, options.subject, json))
+}
+
+async function standingOf(client: RegistryClient, subject: string, json: string): Promise<SchemaStanding> {
+  try {
+    return { kind: 'registered', id: await client.find(subject, json) }
+  } catch (error) {
+    // Without a reason of its own it is no registry that answers.
+    if (statusOf(error) !== 404 || reasonOf(error) === null) throw error
+  }
+  try {
+    const reasons = await client.objections(subject, json)
+    return reasons === null ? { kind: 'compatible' } : { kind: 'incompatible', reasons }
+  } catch (error) {
+    if (statusOf(error) === 404 && reasonOf(error) !== null) return { kind: 'none' }
+    throw error
+  }
+}
+
+/** Tries `work` until it succeeds, fails for good, or the time is up. */
+async function askRegistry<T>(
+  options: RegistryOptions,
+  clock: Clock,
+  signal: AbortSignal,
+  work: (client: RegistryClient) => Promise<T>,
+): Promise<T> {
   const timeoutMs = options.timeoutMs ?? 10_000
   const base = baseOf(options.url)
-  const { json } = readCallLogSchema()
   const over = new AbortController()
   const either = AbortSignal.any([signal, over.signal])
   const client = openRegistry(options, base, either)
 
-  const attempts = async (): Promise<number> => {
+  const attempts = async (): Promise<T> => {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const id = await (options.register ? client.register(subject, json) : client.find(subject, json))
-        if (Number.isInteger(id) && id > 0) return id
-        throw new Error('the answer holds no schema id')
+        return await work(client)
       } catch (error) {
         signal.throwIfAborted()
         if (attempt + 1 >= TRIES || !isPassing(error)) throw failure(options, base, error)
@@ -55,15 +95,15 @@ export async function resolveSchemaId(options: RegistryOptions, clock: Clock, si
     )
   }
 
-  const work = attempts()
+  const running = attempts()
   try {
-    return await Promise.race([work, deadline()])
+    return await Promise.race([running, deadline()])
   } catch (error) {
     // An aborted request fails in the client's words; what happened is that we were told to stop.
     if (signal.aborted) throw new ConnectorError('STOPPED', 'stopped while asking the schema registry', { cause: error })
     throw error
   } finally {
-    work.catch(() => undefined)
+    running.catch(() => undefined)
     over.abort()
     client.close()
   }

@@ -8,6 +8,7 @@ import { type Forecast, forecast, type Load } from '../flow/forecast.ts'
 import { loadSettings } from '../host/environment.ts'
 import type { Settings } from '../settings.ts'
 import { clock } from '../wiring.ts'
+import { type Column, type Look, Table } from './table.ts'
 
 export interface PlanOptions {
   readonly config: string
@@ -21,7 +22,7 @@ const USUAL_VOLUMES = '1000,50000,500000'
 const MOST_CALLS = 100_000_000
 
 /** `exit` is told 0, or 1 when the steady demand of a volume is beyond 70 % of the budget. */
-export function planCommand(exit: (code: number) => void): Command {
+export function planCommand(exit: (code: number) => void, terminal: Look): Command {
   return new Command('plan')
     .description(
       'requests, share of the budget and time to catch up; sends nothing; 1 when the schedule needs over 70 % of the budget',
@@ -33,7 +34,8 @@ export function planCommand(exit: (code: number) => void): Command {
       const settings = loadSettings(options.config, [])
       const volumes = volumesOf(options.callsPerDay ?? USUAL_VOLUMES)
       const plans = volumes.map(callsPerDay => ({ callsPerDay, found: forecastOf(settings, callsPerDay) }))
-      const text = options.json === true ? jsonOf(settings, plans) : plans.map(plan => textOf(settings, plan)).join('\n')
+      const text =
+        options.json === true ? jsonOf(settings, plans) : plans.map(plan => textOf(settings, plan, terminal)).join('\n')
       command.parent?.configureOutput().writeOut?.(`${text}\n`)
       exit(plans.every(({ found }) => found !== null && found.share <= COMFORTABLE_SHARE) ? 0 : 1)
     })
@@ -61,25 +63,35 @@ function volumesOf(list: string): number[] {
   })
 }
 
-function textOf({ api }: Settings, { callsPerDay, found }: Plan): string {
+const COLUMNS: readonly Column[] = [
+  { title: 'what' },
+  { title: 'requests', align: 'right' },
+  { title: 'windows', align: 'right' },
+  { title: 'note', leaves: 1 },
+]
+
+function textOf({ api }: Settings, { callsPerDay, found }: Plan, terminal: Look): string {
   const head = `${counted(callsPerDay)} calls a day, ${api.requestsPerSecond} request/s, ${api.pageSize} rows a page`
-  if (found === null)
-    return `${head}\n  never catches up: raise api.requestsPerSecond or api.pageSize, or give the schedule longer intervals\n`
+  if (found === null) {
+    const advice = 'never catches up: raise api.requestsPerSecond or api.pageSize, or give the schedule longer intervals'
+    return `${head}\n${terminal.paint('red', advice)}\n`
+  }
   const { catchUp, day, requestsPerDay, share, stretched } = found
-  const loadOf = ({ windows, requests }: Load) => `${counted(requests).padStart(9)} requests in ${counted(windows)} windows`
-  const rows = [...day].map(([name, load]) => {
+  const row = (what: string, { windows, requests }: Load, note: string) => [what, counted(requests), counted(windows), note]
+  const schedules = [...day].map(([name, load]) => {
     const factor = stretched.get(name) ?? 1
-    return `  ${name.padEnd(12)}${loadOf(load)} a day${factor > 1 ? `, every ${factor.toFixed(1)} intervals` : ''}`
+    return row(`${name}, a day`, load, factor > 1 ? `every ${factor.toFixed(1)} intervals` : '')
   })
-  const perCall = callsPerDay === 0 ? '' : `, ${(requestsPerDay / callsPerDay).toFixed(3)} a call`
-  const advice = share > COMFORTABLE_SHARE ? '\n  more than 70 %: too little is left for catching up after an outage' : ''
-  return [
-    head,
-    `  ${'first start'.padEnd(12)}${loadOf(catchUp)}, caught up after ${durationText(catchUp.durationMs)}`,
-    ...rows,
-    `  ${'all'.padEnd(12)}${counted(requestsPerDay).padStart(9)} requests a day, ${(share * 100).toFixed(0)} % of the budget${perCall}${advice}`,
-    '',
-  ].join('\n')
+  const windowsPerDay = [...day.values()].reduce((sum, { windows }) => sum + windows, 0)
+  const perCall = callsPerDay === 0 ? '' : `${(requestsPerDay / callsPerDay).toFixed(3)} requests a call`
+  const table = new Table(COLUMNS, terminal).lines([
+    row('first start', catchUp, `caught up after ${durationText(catchUp.durationMs)}`),
+    ...schedules,
+    row('all, a day', { windows: windowsPerDay, requests: requestsPerDay }, perCall),
+  ])
+  const isTight = share > COMFORTABLE_SHARE
+  const verdict = `${(share * 100).toFixed(0)} % of the budget${isTight ? ': more than 70 %, too little is left for catching up after an outage' : ''}`
+  return `${head}\n${table}${terminal.paint(isTight ? 'yellow' : 'green', verdict)}\n`
 }
 
 function jsonOf({ api }: Settings, plans: readonly Plan[]): string {

@@ -15,6 +15,7 @@ import { loadSettings } from '../host/environment.ts'
 import { packageVersion } from '../host/package.ts'
 import { listenForStop, type StopSignals } from '../host/signals.ts'
 import { resourceUsage } from '../host/usage.ts'
+import { regionWarning } from '../model/regions.ts'
 import { startEndpoints } from '../server/endpoints.ts'
 import type { Settings } from '../settings.ts'
 import {
@@ -25,16 +26,17 @@ import {
   createShared,
   createTopicsOf,
   createWatch,
-  topicSpecs,
   type Watch,
   type WiredAccount,
 } from '../wiring.ts'
+import { topicSpecs } from './topic-specs.ts'
 
 export interface RunOptions {
   readonly config: string
   readonly once?: boolean
   readonly exitOnFailure?: boolean
   readonly firstStart?: boolean
+  readonly probe: boolean
   readonly schedule?: string
 }
 
@@ -50,6 +52,7 @@ export function runCommand(exit: (code: number) => void): Command {
     .option('--schedule <names>', 'with --once: only these schedules, comma-separated')
     .option('--exit-on-failure', 'end with 3 when the API refuses an account, instead of trying it again later')
     .option('--first-start', 'publish although the events topic has records that the ledger does not know')
+    .option('--no-probe', 'send the API no request that is meant to be refused; what that would prove stays unproved')
     .action(async (options: RunOptions) => {
       exit(await run(options))
     })
@@ -93,6 +96,7 @@ async function run(options: RunOptions): Promise<number> {
 
 async function connect(settings: Settings, mode: AccountWiring['mode'], watch: Watch, stop: StopSignals): Promise<Ending> {
   const { kafka, registry } = settings
+  warnOfRegions(settings, watch)
   const client = createClient(settings, watch.log)
   const topics = createTopicsOf(client)
   try {
@@ -112,6 +116,15 @@ async function connect(settings: Settings, mode: AccountWiring['mode'], watch: W
     return await runAccounts(parts, watch, stop)
   } finally {
     await topics.close()
+  }
+}
+
+function warnOfRegions({ accounts }: Settings, { log }: Watch): void {
+  for (const account of accounts) {
+    const warning = regionWarning(account)
+    if (warning === null) continue
+    const { found, remedy } = warning
+    log.warn({ event: 'account.region', account: account.id, origin: account.origin }, `${found}; ${remedy}`)
   }
 }
 
@@ -144,6 +157,7 @@ function modeOf(options: RunOptions, settings: Settings): AccountWiring['mode'] 
     once: options.once === true,
     exitOnFailure: options.exitOnFailure === true,
     firstStart: options.firstStart === true,
+    sendsBadRequest: options.probe,
     schedules: schedulesOf(options, settings),
   }
 }

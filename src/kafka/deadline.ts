@@ -3,7 +3,6 @@
  * clock and the caller's signal: who loses is abandoned, and because steps run one after the other under the same deadline, an abandoned
  * step is never followed by another one.
  */
-import type { ConnectorError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 
 export interface DeadlineOptions {
@@ -12,7 +11,7 @@ export interface DeadlineOptions {
   readonly ms: number
   readonly signal: AbortSignal
   /** What to throw when time is up; `cause` is the newest failure told to `remember`. */
-  readonly late: (cause: unknown) => ConnectorError
+  readonly late: (cause: unknown) => Error
 }
 
 /** One span of time shared by several steps. */

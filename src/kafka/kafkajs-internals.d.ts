@@ -35,6 +35,12 @@ declare module 'kafkajs/src/cluster/index.js' {
       readonly coordinatorType: number
     }
 
+    interface ProducerIdentity {
+      readonly transactionalId: string
+      readonly producerId: string | number
+      readonly producerEpoch: number
+    }
+
     interface ConfigEntry {
       readonly configName: string
       readonly configValue: string | null
@@ -55,8 +61,21 @@ declare module 'kafkajs/src/cluster/index.js' {
           readonly replicationFactor: number
           readonly configEntries: readonly { readonly name: string; readonly value: string }[]
         }[]
+        readonly validateOnly?: boolean
         readonly timeout: number
       }): Promise<unknown>
+      /** The answers' ids travel on as they are; kafkajs keeps 64 bits as text. */
+      initProducerId(request: {
+        readonly transactionalId: string
+        readonly transactionTimeout: number
+      }): Promise<Pick<ProducerIdentity, 'producerId' | 'producerEpoch'>>
+      addPartitionsToTxn(
+        request: ProducerIdentity & {
+          readonly topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[]
+        },
+      ): Promise<unknown>
+      /** `transactionResult` true commits, false aborts; answers when the outcome is decided, before the markers are written. */
+      endTxn(request: ProducerIdentity & { readonly transactionResult: boolean }): Promise<unknown>
       describeConfigs(request: {
         readonly resources: readonly { readonly type: number; readonly name: string; readonly configNames: readonly string[] }[]
       }): Promise<{
@@ -101,6 +120,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       withBroker<T>(work: (chosen: { readonly broker: Cluster.Broker }) => Promise<T>): Promise<T | null>
     }
     findGroupCoordinatorMetadata(request: Cluster.CoordinatorRequest): Promise<unknown>
+    findGroupCoordinator(request: Cluster.CoordinatorRequest): Promise<Cluster.Broker>
     connect(): Promise<void>
     disconnect(): Promise<void>
     /** Adds to the topics asked for by every refresh and refreshes; with none at all, a refresh asks for every topic of the cluster. */

@@ -40,6 +40,9 @@ export function createTopics(options: TopicsOptions): Topics {
         return states
       })
     },
+    async rehearse(topic, signal) {
+      await asking(options, 'asking whether topics may be created', signal, asking => createTopic(asking, topic, 'validate'))
+    },
     async offsets(topic, signal) {
       return await asking(options, `reading the offsets of ${topic}`, signal, asking => offsetsOf(asking, topic))
     },
@@ -126,12 +129,12 @@ async function describe({ cluster, deadline }: Asking, name: string): Promise<Cl
   }
 }
 
-/** False when somebody else was faster. */
-async function createTopic(asking: Asking, spec: TopicSpec): Promise<boolean> {
+/** False when somebody else was faster. `validate` creates nothing, but says what creating would say. */
+async function createTopic(asking: Asking, spec: TopicSpec, how: 'create' | 'validate' = 'create'): Promise<boolean> {
   const { cluster, deadline } = asking
   const configEntries = Object.entries({ ...spec.config, ...spec.required }).map(([name, value]) => ({ name, value }))
   const topic = { topic: spec.name, numPartitions: spec.partitions, replicationFactor: spec.replicationFactor, configEntries }
-  const request = { topics: [topic], timeout: createTimeoutMs }
+  const request = { topics: [topic], validateOnly: how === 'validate', timeout: createTimeoutMs }
   try {
     const broker = await deadline.wait(cluster.brokerPool.findConnectedBroker())
     await deadline.wait(broker.createTopics(request).catch(error => onController(cluster, request, error)))

@@ -156,6 +156,7 @@ export class MemoryCluster {
         if (signal.aborted) throw stopped()
         return specs.map(spec => this.#ensure(spec, create))
       },
+      rehearse: async () => {},
       offsets: async topic =>
         new Map(
           this.#topic(topic).partitions.map((partition, id) => [

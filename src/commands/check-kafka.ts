@@ -1,0 +1,68 @@
+/** What `check` asks of Kafka: whether it answers, what the three topics are like, whether transactions work. Creates and alters nothing. */
+import { codeOf } from '../errors.ts'
+import type { KafkaClient } from '../kafka/client.ts'
+import { checkTransactions } from '../kafka/transaction-check.ts'
+import type { TopicSpec, Topics } from '../ports.ts'
+import type { Settings } from '../settings.ts'
+import { clock } from '../wiring.ts'
+import { type Check, type Outcome, ok, warning } from './checklist.ts'
+import { topicSpecs } from './topic-specs.ts'
+
+const SAFE_REPLICAS = 3
+
+export function kafkaChecks(settings: Settings, client: KafkaClient, topics: Topics): Check[] {
+  const { name, kafka } = settings
+  const found = new Set<string>()
+  const specs = topicSpecs(settings)
+  const reach = async (signal: AbortSignal) => {
+    await topics.ensure([], false, signal)
+    return ok(`answers at ${kafka.brokers.join(', ')}`)
+  }
+  const topicChecks = specs.map((spec): Check => {
+    const run = (signal: AbortSignal) => topicAsItIs(spec, { topics, found, mayCreate: kafka.createTopics.enabled }, signal)
+    return { name: `topic ${spec.name}`, needs: ['kafka'], run }
+  })
+  const transactions = async (signal: AbortSignal) => {
+    const ledger = kafka.topics.ledger
+    const transactionalId = `${name}-check`
+    const place = found.has(ledger) ? { topic: ledger, partition: 0 } : null
+    await checkTransactions({ client, clock, transactionalId, place }, signal)
+    const written =
+      place === null ? 'opened; writing not tried without a ledger topic' : `opened, may write to ${ledger}, aborted`
+    return ok(`${transactionalId}: ${written}`)
+  }
+  return [
+    { name: 'kafka', run: reach },
+    ...topicChecks,
+    { name: 'transactions', needs: ['kafka'], after: topicChecks.map(check => check.name), run: transactions },
+  ]
+}
+
+interface Looking {
+  readonly topics: Topics
+  readonly mayCreate: boolean
+  /** Receives the names of topics that are as they should be: no other is touched. */
+  readonly found: Set<string>
+}
+
+async function topicAsItIs(spec: TopicSpec, { topics, mayCreate, found }: Looking, signal: AbortSignal): Promise<Outcome> {
+  try {
+    const [state] = await topics.ensure([spec], false, signal)
+    found.add(spec.name)
+    const { partitions = 0, replicationFactor = 0 } = state ?? {}
+    const like = `${counted(partitions, 'partition')}, ${counted(replicationFactor, 'replica')}`
+    if (replicationFactor >= SAFE_REPLICAS) return ok(like)
+    return warning(
+      `${like}: exactly once holds only as long as the disks of so few brokers`,
+      `give it ${SAFE_REPLICAS} replicas and min.insync.replicas=2`,
+    )
+  } catch (error) {
+    if (codeOf(error) !== 'TOPIC_MISSING' || !mayCreate) throw error
+  }
+  await topics.rehearse(spec, signal)
+  return ok(`does not exist yet; run will create it with ${counted(spec.partitions, 'partition')}`)
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
