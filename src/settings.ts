@@ -215,7 +215,8 @@ function lenient(unneeded: readonly string[]) {
   const { name, accounts, ...others } = settingsSchema.shape
   const schema = group({ name: required('name', name), accounts: required('accounts', accounts), ...others })
   const ask = (view: unknown, context: { addIssue(issue: { code: 'custom'; path: PropertyKey[]; message: string }): void }) => {
-    for (const { path, rule } of brokenRules(view)) context.addIssue({ code: 'custom', path: [...path], message: rule })
+    for (const { path, rule } of brokenRules(omit(view, unneeded)))
+      context.addIssue({ code: 'custom', path: [...path], message: rule })
   }
   return schema.superRefine(ask, { when: () => true })
 }

@@ -95,6 +95,7 @@ describe('what is left out', () => {
 
   test('is not missed by a command that does not need it', () => {
     expect(complaints({ accounts: [account], kafka: { brokers: 5 }, registry: 'nonsense' }, ['accounts'])).toEqual([])
+    expect(complaints({ accounts: [account, { ...account, id: 'other' }] }, ['accounts'])).toEqual([])
     expect(complaints({ accounts: [account] }, ['accounts', 'kafka'])).toEqual([
       'name: is required, and must be 1 to 64 of a-z A-Z 0-9 . _ -',
     ])

@@ -4,8 +4,8 @@
  */
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import { createRequire } from 'node:module'
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
-import createApi from '@kafkajs/confluent-schema-registry/dist/api/index.js'
 
 /** Part of the User-Agent, and the prefix by which the client's messages about answers are told from its other errors. */
 const CLIENT_ID = 'call-log-source'
@@ -14,6 +14,17 @@ const CLIENT_PREFIX = `${CLIENT_ID} - `
 
 type ClientOptions = ConstructorParameters<typeof SchemaRegistry>[0]
 type Middleware = NonNullable<ClientOptions['middlewares']>[number]
+
+/** The client never asks for compatibility, but the API inside it can; required, because loaders disagree on the default of a CommonJS module. */
+const createApi: (options: ClientOptions) => {
+  readonly Subject: {
+    compatible(asked: {
+      readonly subject: string
+      readonly verbose: boolean
+      readonly body: { readonly schema: string }
+    }): Promise<{ data(): unknown }>
+  }
+} = createRequire(import.meta.url)('@kafkajs/confluent-schema-registry/dist/api/index.js').default
 
 export interface RegistryAccess {
   /** Basic, or bearer, or nothing. */
@@ -27,9 +38,11 @@ export interface RegistryClient {
   register(subject: string, json: string): Promise<number>
   /** The id of exactly this schema under the subject; fails with 404 when it is not there. */
   find(subject: string, json: string): Promise<number>
+  /** The id of the newest schema under the subject; fails with 404 when it holds none. */
+  newest(subject: string): Promise<number>
   /**
-   * What keeps the schema from following the newest under the subject, as the registry says it, at most 600 characters; `null` when nothing
-   * does. Registers nothing; fails with 404 when the subject holds none.
+   * What keeps the schema from following the newest under the subject: what the registry says about it, at most 600 characters or nothing;
+   * `null` when nothing does. Registers nothing.
    */
   objections(subject: string, json: string): Promise<string | null>
   /** Ends whatever is still in flight. */
@@ -65,8 +78,7 @@ export function openRegistry({ auth, proxyEnv }: RegistryAccess, base: string, s
     ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
   }
   const registry = new SchemaRegistry(access)
-  // The client asks for compatibility nowhere, but its inner API knows the request.
-  const api = createApi.default(access)
+  const api = createApi(access)
 
   const register = async (subject: string, json: string, compatibility: COMPATIBILITY) => {
     const schema = { type: SchemaType.AVRO, schema: json } as const
@@ -86,6 +98,7 @@ export function openRegistry({ auth, proxyEnv }: RegistryAccess, base: string, s
         return register(subject, json, actual)
       }
     },
+    newest: subject => registry.getLatestSchemaId(subject),
     async objections(subject, json) {
       const answer = await api.Subject.compatible({ subject, verbose: true, body: { schema: json } })
       return objectionsIn(answer.data())

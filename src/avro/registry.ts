@@ -35,7 +35,7 @@ export async function resolveSchemaId(options: RegistryOptions, clock: Clock, si
   })
 }
 
-/** `none`: the subject holds nothing yet. `refused` with the registry's reasons. */
+/** `none`: the subject holds nothing yet. `reasons` are the registry's, empty when it gives none. */
 export type SchemaStanding =
   | { readonly kind: 'registered'; readonly id: number }
   | { readonly kind: 'compatible' | 'none' }
@@ -48,17 +48,19 @@ export async function lookUpSchema(options: RegistryOptions, clock: Clock, signa
 }
 
 async function standingOf(client: RegistryClient, subject: string, json: string): Promise<SchemaStanding> {
+  const id = await orAbsent(client.find(subject, json))
+  if (id !== null) return { kind: 'registered', id }
+  if ((await orAbsent(client.newest(subject))) === null) return { kind: 'none' }
+  const reasons = await client.objections(subject, json)
+  return reasons === null ? { kind: 'compatible' } : { kind: 'incompatible', reasons }
+}
+
+/** `null` when a registry says that it is not there; a 404 without a reason of its own comes from something else. */
+async function orAbsent<T>(asked: Promise<T>): Promise<T | null> {
   try {
-    return { kind: 'registered', id: await client.find(subject, json) }
+    return await asked
   } catch (error) {
-    // Without a reason of its own it is no registry that answers.
-    if (statusOf(error) !== 404 || reasonOf(error) === null) throw error
-  }
-  try {
-    const reasons = await client.objections(subject, json)
-    return reasons === null ? { kind: 'compatible' } : { kind: 'incompatible', reasons }
-  } catch (error) {
-    if (statusOf(error) === 404 && reasonOf(error) !== null) return { kind: 'none' }
+    if (statusOf(error) === 404 && reasonOf(error) !== null) return null
     throw error
   }
 }

@@ -22,7 +22,7 @@ function schemaOutcome(standing: SchemaStanding, subject: string, register: bool
   if (standing.kind === 'registered') return ok(`registered under ${subject} with id ${standing.id}`)
   if (standing.kind === 'incompatible')
     return failed(
-      `the registry would refuse our schema under ${subject}: "${standing.reasons}"`,
+      `the registry would refuse our schema under ${subject}${standing.reasons === '' ? '' : `: "${standing.reasons}"`}`,
       'if another record type lives there, set registry.subject; else compare its newest version with schemas/call-log.avsc',
     )
   const place =

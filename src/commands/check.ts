@@ -23,8 +23,8 @@ export interface CheckOptions {
   readonly json?: boolean
 }
 
-/** For one connection to Kafka, retries included. */
-const KAFKA_DEADLINE_MS = 10_000
+/** For each question to Kafka, retries included: as long as the client library needs to say why it could not connect. */
+const KAFKA_DEADLINE_MS = 20_000
 
 /** `exit` is told 0, or 1 when something failed or the check was interrupted. */
 export function checkCommand(exit: (code: number) => void, terminal: Terminal): Command {
@@ -48,8 +48,8 @@ async function check(options: CheckOptions, terminal: Terminal): Promise<0 | 1> 
   const findings: Finding[] = []
   const width = Math.max(...checks.map(({ name }) => name.length))
   try {
-    const waiting = (names: readonly string[]) => terminal.progress(names.length === 0 ? '' : `waiting for ${names.join(', ')}`)
-    for await (const finding of runChecks(checks, signal, waiting)) {
+    const underWay = (names: readonly string[]) => terminal.progress(names.length === 0 ? '' : `checking ${names.join(', ')}`)
+    for await (const finding of runChecks(checks, signal, underWay)) {
       findings.push(finding)
       if (options.json !== true) await terminal.print(textOf(finding, width, terminal))
     }

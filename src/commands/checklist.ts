@@ -33,22 +33,29 @@ export interface Check {
 }
 
 /**
- * Findings in the order of `checks`. `waiting` is told which are still to come, whenever that changes. An error that is not coded is thrown;
- * when `signal` aborts, what has not ended is not checked.
+ * Findings in the order of `checks`. `underWay` is told which run just now, whenever that changes. An error that is not coded is thrown; when
+ * `signal` aborts, what has not ended is not checked.
  */
 export async function* runChecks(
   checks: readonly Check[],
   signal: AbortSignal,
-  waiting: (names: readonly string[]) => void,
+  underWay: (names: readonly string[]) => void,
 ): AsyncGenerator<Finding, void, void> {
   const findings = new Map<string, Promise<Finding>>()
-  const pending = new Set(checks.map(({ name }) => name))
+  const running = new Set<string>()
+  const tracked = async (check: Check) => {
+    underWay([...running.add(check.name)])
+    try {
+      return await check.run(signal)
+    } finally {
+      running.delete(check.name)
+      underWay([...running])
+    }
+  }
   for (const check of checks) {
-    const of = (names: readonly string[] = []) => Promise.all(names.map(name => earlier(findings, name)))
-    const finding = settle(check, of(check.needs), of(check.after), signal).finally(() => {
-      pending.delete(check.name)
-      waiting([...pending])
-    })
+    const endOf = (names: readonly string[] = []) => Promise.all(names.map(name => earlier(findings, name)))
+    const run = () => tracked(check)
+    const finding = settle({ ...check, run }, endOf(check.needs), endOf(check.after), signal)
     // Its error is thrown when its turn comes.
     finding.catch(() => undefined)
     findings.set(check.name, finding)
@@ -62,8 +69,8 @@ async function settle(
   before: Promise<readonly Finding[]>,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const missing = (await needed).filter(({ state }) => state === 'failed' || state === 'not_checked')
-  await before
+  const [ends] = await Promise.all([needed, before])
+  const missing = ends.filter(({ state }) => state === 'failed' || state === 'not_checked')
   if (missing.length > 0) return skipped(name, `needs ${missing.map(each => each.name).join(', ')}`)
   if (signal.aborted) return skipped(name, 'stopped')
   try {

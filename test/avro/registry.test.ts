@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type RegistryOptions, resolveSchemaId } from '../../src/avro/registry.ts'
+import { lookUpSchema, type RegistryOptions, resolveSchemaId } from '../../src/avro/registry.ts'
 import { readCallLogSchema } from '../../src/avro/schema.ts'
 import { ConnectorError } from '../../src/errors.ts'
 import type { Clock } from '../../src/ports.ts'
@@ -260,4 +260,60 @@ test('a stop ends the wait at once', async () => {
   })
 
   expect((await refusal(resolve(url, {}, stop.signal))).code).toBe('STOPPED')
+})
+
+describe('looking only', () => {
+  const absent = (message: string): Answer => ({ status: 404, body: { error_code: 40403, message } })
+  const lookUp = (url: string, over: Partial<RegistryOptions> = {}) =>
+    lookUpSchema(options(url, over), hurried, new AbortController().signal)
+  const registering = ({ line }: Call) =>
+    !/^(POST \/subjects\/calls-value|GET \/subjects\/calls-value\/versions\/latest|POST \/compatibility\/.*)$/.test(line)
+
+  test('a schema that is registered is told with its id', async () => {
+    const { url, calls } = await fakeRegistry(() => ok({ id: 42 }))
+
+    expect(await lookUp(url)).toEqual({ kind: 'registered', id: 42 })
+    expect(calls.map(({ line }) => line)).toEqual(['POST /subjects/calls-value'])
+  })
+
+  test('a subject without any schema is told', async () => {
+    const { url, calls } = await fakeRegistry(() => absent('Subject not found'))
+
+    expect(await lookUp(url)).toEqual({ kind: 'none' })
+    expect(calls.filter(registering)).toEqual([])
+  })
+
+  test.each([
+    [{ is_compatible: true }, { kind: 'compatible' }],
+    [{ is_compatible: false }, { kind: 'incompatible', reasons: '' }],
+    [
+      { is_compatible: false, messages: ['READER_FIELD_MISSING_DEFAULT_VALUE:\n call_id', 'TYPE_MISMATCH'] },
+      { kind: 'incompatible', reasons: 'READER_FIELD_MISSING_DEFAULT_VALUE: call_id TYPE_MISMATCH' },
+    ],
+  ])('with other schemas there, the verdict %j is passed on', async (verdict, standing) => {
+    const { url, calls } = await fakeRegistry(line =>
+      line.startsWith('POST /compatibility') ? ok(verdict) : line.startsWith('GET') ? ok({ id: 7 }) : absent('Schema not found'),
+    )
+
+    expect(await lookUp(url, { auth: { bearerToken: 't0ken' } })).toEqual(standing)
+    expect(calls.map(({ line }) => line)).toEqual([
+      'POST /subjects/calls-value',
+      'GET /subjects/calls-value/versions/latest',
+      'POST /compatibility/subjects/calls-value/versions/latest?verbose=true',
+    ])
+    expect(new Set(calls.map(({ authorization }) => authorization))).toEqual(new Set(['Bearer t0ken']))
+    expect(JSON.parse(calls[2]?.body ?? '').schema).toBe(readCallLogSchema().json)
+  })
+
+  test('what answers 404 without a reason of its own is no registry', async () => {
+    const { url } = await fakeRegistry(() => ({ status: 404, body: 'nothing here' }))
+
+    await expect(lookUp(url)).rejects.toMatchObject({ code: 'REGISTRY_REJECTED' })
+  })
+
+  test('a registry that never answers is given up', async () => {
+    const { url } = await fakeRegistry(() => 'hang')
+
+    await expect(lookUp(url, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' })
+  })
 })

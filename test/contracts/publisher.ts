@@ -273,6 +273,17 @@ export function publisherContract(name: string, start: () => Promise<KafkaUnderT
       expect(codes).toEqual(['TOPIC_MISSING', 'TOPIC_MISCONFIGURED'])
     })
 
+    test('a topic whose creation is only rehearsed stays missing', async () => {
+      const name = kafka.uniqueName('ledger')
+
+      const codes = [
+        await outcome(kafka.topics.rehearse(ledgerSpec(name), forever)),
+        await outcome(kafka.topics.ensure([ledgerSpec(name)], false, forever)),
+      ]
+
+      expect(codes).toEqual(['done', 'TOPIC_MISSING'])
+    })
+
     test('offsets name both ends of every partition: an open transaction holds back the stable one only', async () => {
       const { events, ledger, publisher } = await scene(2)
       const it = publisher()
