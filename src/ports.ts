@@ -160,6 +160,8 @@ export interface TopicState {
   readonly created: boolean
 }
 
+export type TopicRight = 'read' | 'write' | 'describe' | 'describe_configs'
+
 export interface PartitionEnds {
   /** Log start. */
   readonly low: bigint
@@ -180,6 +182,8 @@ export interface Topics {
    * with Kafka's reason, `KAFKA_UNREACHABLE`, `KAFKA_UNAUTHORIZED`.
    */
   rehearse(topic: TopicSpec, signal: AbortSignal): Promise<void>
+  /** What this client may do with an existing topic, as Kafka judges it. Throws like `offsets`. */
+  rights(topic: string, signal: AbortSignal): Promise<ReadonlySet<TopicRight>>
   /** The ends of each partition. */
   offsets(topic: string, signal: AbortSignal): Promise<ReadonlyMap<number, PartitionEnds>>
   close(): Promise<void>

@@ -2,13 +2,15 @@
 import { codeOf } from '../errors.ts'
 import type { KafkaClient } from '../kafka/client.ts'
 import { checkTransactions } from '../kafka/transaction-check.ts'
-import type { TopicSpec, Topics } from '../ports.ts'
+import type { TopicRight, TopicSpec, Topics } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import { clock } from '../wiring.ts'
-import { type Check, type Outcome, ok, warning } from './checklist.ts'
+import { type Check, failed, type Outcome, ok, warning } from './checklist.ts'
 import { topicSpecs } from './topic-specs.ts'
 
 const SAFE_REPLICAS = 3
+const OUTPUT_RIGHTS = { write: 'Write', describe: 'Describe' }
+const LEDGER_RIGHTS = { ...OUTPUT_RIGHTS, read: 'Read', describe_configs: 'DescribeConfigs' }
 
 export function kafkaChecks(settings: Settings, client: KafkaClient, topics: Topics): Check[] {
   const { name, kafka } = settings
@@ -18,8 +20,10 @@ export function kafkaChecks(settings: Settings, client: KafkaClient, topics: Top
     await topics.ensure([], false, signal)
     return ok(`answers at ${kafka.brokers.join(', ')}`)
   }
+  const looking = { topics, found, mayCreate: kafka.createTopics.enabled }
   const topicChecks = specs.map((spec): Check => {
-    const run = (signal: AbortSignal) => topicAsItIs(spec, { topics, found, mayCreate: kafka.createTopics.enabled }, signal)
+    const needed = spec.name === kafka.topics.ledger ? LEDGER_RIGHTS : OUTPUT_RIGHTS
+    const run = (signal: AbortSignal) => topicAsItIs(spec, { ...looking, needed }, signal)
     return { name: `topic ${spec.name}`, needs: ['kafka'], run }
   })
   const transactions = async (signal: AbortSignal) => {
@@ -41,13 +45,19 @@ export function kafkaChecks(settings: Settings, client: KafkaClient, topics: Top
 interface Looking {
   readonly topics: Topics
   readonly mayCreate: boolean
+  /** With the names that `kafka-acls.sh` gives them. */
+  readonly needed: Readonly<Partial<Record<TopicRight, string>>>
   /** Receives the names of topics that are as they should be: no other is touched. */
   readonly found: Set<string>
 }
 
-async function topicAsItIs(spec: TopicSpec, { topics, mayCreate, found }: Looking, signal: AbortSignal): Promise<Outcome> {
+async function topicAsItIs(spec: TopicSpec, looking: Looking, signal: AbortSignal): Promise<Outcome> {
+  const { topics, mayCreate, needed, found } = looking
   try {
     const [state] = await topics.ensure([spec], false, signal)
+    const rights: ReadonlySet<string> = await topics.rights(spec.name, signal)
+    const missing = Object.entries(needed).flatMap(([right, name]) => (rights.has(right) ? [] : [name]))
+    if (missing.length > 0) return notAllowed(spec.name, missing)
     found.add(spec.name)
     const { partitions = 0, replicationFactor = 0 } = state ?? {}
     const like = `${counted(partitions, 'partition')}, ${counted(replicationFactor, 'replica')}`
@@ -61,6 +71,11 @@ async function topicAsItIs(spec: TopicSpec, { topics, mayCreate, found }: Lookin
   }
   await topics.rehearse(spec, signal)
   return ok(`does not exist yet; run will create it with ${counted(spec.partitions, 'partition')}`)
+}
+
+function notAllowed(topic: string, missing: readonly string[]): Outcome {
+  const operations = missing.map(name => ` --operation ${name}`).join('')
+  return failed(`Kafka does not allow us ${missing.join(', ')}`, `allow it: kafka-acls.sh --add --topic ${topic}${operations}`)
 }
 
 function counted(count: number, what: string): string {

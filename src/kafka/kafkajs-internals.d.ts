@@ -175,6 +175,15 @@ declare module 'kafkajs/src/protocol/requests/fetch/v11/request.js' {
   export = fetchRequest
 }
 
+declare module 'kafkajs/src/protocol/encoder.js' {
+  class Encoder {
+    writeArray(texts: readonly string[]): Encoder
+    writeBoolean(value: boolean): Encoder
+  }
+
+  export = Encoder
+}
+
 declare module 'kafkajs/src/protocol/error.js' {
   const errors: { createErrorFromCode(code: number): Error }
 

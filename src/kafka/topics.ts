@@ -10,6 +10,7 @@ import { Deadline } from './deadline.ts'
 import { brokerCode, causeOf, textOf, unauthorized, unreachable } from './failures.ts'
 import { endsOf } from './fetch.ts'
 import { createCommand, misconfigured } from './topic-remedies.ts'
+import { rightsOn } from './topic-rights.ts'
 
 export interface TopicsOptions {
   readonly client: KafkaClient
@@ -42,6 +43,12 @@ export function createTopics(options: TopicsOptions): Topics {
     },
     async rehearse(topic, signal) {
       await asking(options, 'asking whether topics may be created', signal, asking => createTopic(asking, topic, 'validate'))
+    },
+    async rights(topic, signal) {
+      return await asking(options, `asking for the rights on ${topic}`, signal, async ({ cluster, deadline }) => {
+        const broker = await deadline.wait(cluster.brokerPool.findConnectedBroker())
+        return await deadline.wait(rightsOn(broker, topic))
+      })
     },
     async offsets(topic, signal) {
       return await asking(options, `reading the offsets of ${topic}`, signal, asking => offsetsOf(asking, topic))

@@ -284,6 +284,12 @@ export function publisherContract(name: string, start: () => Promise<KafkaUnderT
       expect(codes).toEqual(['done', 'TOPIC_MISSING'])
     })
 
+    test('without rules on who may do what, everything is allowed', async () => {
+      const { events } = await scene(2)
+
+      expect([...(await kafka.topics.rights(events, forever))].sort()).toEqual(['describe', 'describe_configs', 'read', 'write'])
+    })
+
     test('offsets name both ends of every partition: an open transaction holds back the stable one only', async () => {
       const { events, ledger, publisher } = await scene(2)
       const it = publisher()

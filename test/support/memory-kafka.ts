@@ -157,6 +157,7 @@ export class MemoryCluster {
         return specs.map(spec => this.#ensure(spec, create))
       },
       rehearse: async () => {},
+      rights: async () => new Set(['read', 'write', 'describe', 'describe_configs'] as const),
       offsets: async topic =>
         new Map(
           this.#topic(topic).partitions.map((partition, id) => [
