@@ -11,8 +11,8 @@ import { clock } from '../wiring.ts'
 import { type Check, failed, type Outcome, ok, warning } from './checklist.ts'
 import { dialectWords } from './dialect-words.ts'
 
-/** A probe asks at most some 20 times; the rest is for answers that are slow or have to be asked for again. */
-const PROBE_REQUESTS = 20
+/** A probe asks up to 7 times in each of three styles; the rest is for answers that are slow or have to be asked for again. */
+const PROBE_REQUESTS = 25
 const PATIENCE_MS = 120_000
 /** More than the edge of what is read lies behind now, a difference costs freshness; more than a minute stops the reading. */
 const NOTABLE_SKEW_MS = 5_000

@@ -6,6 +6,7 @@ import type { TopicRight, TopicSpec, Topics } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import { clock } from '../wiring.ts'
 import { type Check, failed, type Outcome, ok, warning } from './checklist.ts'
+import { counted } from './table.ts'
 import { topicSpecs } from './topic-specs.ts'
 
 const SAFE_REPLICAS = 3
@@ -62,8 +63,9 @@ async function topicAsItIs(spec: TopicSpec, looking: Looking, signal: AbortSigna
     const { partitions = 0, replicationFactor = 0 } = state ?? {}
     const like = `${counted(partitions, 'partition')}, ${counted(replicationFactor, 'replica')}`
     if (replicationFactor >= SAFE_REPLICAS) return ok(like)
+    const keep = replicationFactor === 1 ? 'that broker keeps its disk' : 'those brokers keep their disks'
     return warning(
-      `${like}: exactly once holds only as long as the disks of so few brokers`,
+      `${like}: exactly once holds only as long as ${keep}`,
       `give it ${SAFE_REPLICAS} replicas and min.insync.replicas=2`,
     )
   } catch (error) {
@@ -76,8 +78,4 @@ async function topicAsItIs(spec: TopicSpec, looking: Looking, signal: AbortSigna
 function notAllowed(topic: string, missing: readonly string[]): Outcome {
   const operations = missing.map(name => ` --operation ${name}`).join('')
   return failed(`Kafka does not allow us ${missing.join(', ')}`, `allow it: kafka-acls.sh --add --topic ${topic}${operations}`)
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
 }

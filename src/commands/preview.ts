@@ -15,6 +15,7 @@ import { clock, createSource } from '../wiring.ts'
 import { paced, RATE_OPTION } from './pace.ts'
 import { PreviewOutput } from './preview-output.ts'
 import { type RangeOptions, rangeOf, windowsOf } from './preview-range.ts'
+import { counted } from './table.ts'
 
 export interface PreviewOptions extends RangeOptions {
   readonly config: string
@@ -57,7 +58,7 @@ async function preview(options: PreviewOptions, terminal: Terminal): Promise<voi
   const stop = listenForStop()
   const signal = AbortSignal.any([stop.soft, terminal.gone])
   const tell = () =>
-    terminal.progress(`${output.rows} rows, ${source.requests()} requests, at most ${settings.api.requestsPerSecond} a second`)
+    terminal.progress(`rows: ${output.rows}, requests: ${source.requests()}, at most ${settings.api.requestsPerSecond} a second`)
   const source = createSource(settings, account, ({ kind }) => kind === 'request' && tell(), {
     sendsBadRequest: options.probe,
     callIds: listOf('--call-id', options.callId) ?? [],
@@ -109,7 +110,7 @@ function endingOf(output: PreviewOutput, unproved: readonly Window[]): string {
 function summary({ calls, bad }: PreviewOutput, range: Window, requests: number, ending: string): string {
   const reasons = [...bad].map(([reason, count]) => `${count} ${reason}`).join(', ')
   const letters = reasons === '' ? '' : `; dead letters: ${reasons}`
-  return `${windowText(range)}: ${calls} calls${letters}; ${requests} requests; ${ending}`
+  return `${windowText(range)}: ${counted(calls, 'call')}${letters}; ${counted(requests, 'request')}; ${ending}`
 }
 
 /** `--status` and `--bridge` stand in for the filters of the settings. Throws `ARGUMENTS_INVALID`. */

@@ -81,3 +81,8 @@ export function wrapped(text: string, width: number): string[] {
   }
   return lines
 }
+
+/** `1 call`, `2 calls`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}

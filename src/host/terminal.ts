@@ -13,7 +13,10 @@ export interface Terminal {
   readonly gone: AbortSignal
   /** Colours only on a terminal, and not under NO_COLOR. */
   paint(colour: Colour, text: string): string
-  /** To standard output, as it is; resolves when it was taken over, or at once when nobody reads any more. Never rejects. */
+  /**
+   * To standard output, as it is; resolves when it was taken over, or at once when nobody reads any more. Rejects with the system's error for
+   * everything else, a full disk above all.
+   */
   print(text: string): Promise<void>
   /** A line on standard error, for people. */
   remark(line: string): void
@@ -45,7 +48,11 @@ export function openTerminal({ out = process.stdout, err = process.stderr, env =
     err.write(text === '' ? CLEAR_LINE : `${CLEAR_LINE}${text.slice(0, room)}`)
     shown = text
   }
-  out.on('error', () => gone.abort())
+  let told: unknown
+  out.on('error', (error: Error) => {
+    if (isGone(error)) gone.abort()
+    else if (error !== told) throw error
+  })
 
   return {
     get columns() {
@@ -56,8 +63,12 @@ export function openTerminal({ out = process.stdout, err = process.stderr, env =
     async print(text) {
       if (gone.signal.aborted) return
       progress('')
-      await new Promise<void>(resolve => {
-        out.write(text, () => resolve())
+      await new Promise<void>((resolve, reject) => {
+        out.write(text, error => {
+          told = error
+          if (error && !isGone(error)) reject(error)
+          else resolve()
+        })
       })
     },
     remark(line) {
@@ -66,4 +77,8 @@ export function openTerminal({ out = process.stdout, err = process.stderr, env =
     },
     progress,
   }
+}
+
+function isGone(error: Error): boolean {
+  return 'code' in error && error.code === 'EPIPE'
 }

@@ -185,6 +185,14 @@ describe('what is wrong with the API', () => {
     60_000,
   )
 
+  test('--no-probe sends no request that is meant to be refused', async () => {
+    const asked = await another({ world: settledWorld(WORLD) })
+    const report = await check(settingsFor(asked, reach, uniqueName('noprobe')), ['--no-probe'])
+
+    expect(report.of('API main').state).toBe('ok')
+    expect(asked.requests.filter(({ from }) => from === 'malformed')).toEqual([])
+  }, 60_000)
+
   test('shared keys, filters and a region that does not fit are warnings, and warnings are no failure', async () => {
     const [account] = settings('x').accounts as object[]
     const accounts = [account, { ...account, id: 'other' }]

@@ -96,6 +96,17 @@ describe('preview', () => {
     })
   })
 
+  test('sends one request that is meant to be refused, and none under --no-probe', async () => {
+    const malformed = () => simulator.requests.filter(({ from }) => from === 'malformed').length
+
+    const told = await preview([...SPAN, '--no-probe', '--limit', '1'])
+    const without = malformed()
+    const untold = await preview([...SPAN, '--limit', '1'])
+
+    expect([told.code, untold.code]).toEqual([0, 0])
+    expect([without, malformed()]).toEqual([0, 1])
+  })
+
   test('prints exactly the calls named', async () => {
     const named = idsIn(simulator.world).slice(10, 13)
 

@@ -5,6 +5,7 @@ import { openTerminal, type TerminalOptions } from '../../src/host/terminal.ts'
 /** A stream that keeps what it is given, a terminal or not. */
 class Kept extends EventEmitter {
   text = ''
+  failure: Error | null = null
   readonly isTTY: boolean
   readonly columns: number
 
@@ -14,10 +15,10 @@ class Kept extends EventEmitter {
     this.columns = columns ?? 0
   }
 
-  write(chunk: string, done?: unknown): boolean {
-    this.text += chunk
-    if (typeof done === 'function') done()
-    return true
+  write(chunk: string, done?: (error?: Error) => void): boolean {
+    if (this.failure === null) this.text += chunk
+    done?.(this.failure ?? undefined)
+    return this.failure === null
   }
 }
 
@@ -59,6 +60,13 @@ describe('output', () => {
     expect(terminal.gone.aborted).toBe(true)
     expect(out.text).toBe('one\n')
   })
+})
+
+test('output that cannot be written is an error', async () => {
+  const out = new Kept()
+  out.failure = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+
+  await expect(terminalOn(out, new Kept()).print('row\n')).rejects.toThrow('ENOSPC')
 })
 
 describe('progress', () => {
