@@ -3,6 +3,7 @@
  * hash for each row it has printed, which with what the runtime adds is some 100 bytes a row.
  */
 import type { Terminal } from '../host/terminal.ts'
+import type { NumberProtection } from '../model/number-protection.ts'
 import type { BadSighting, Sighting } from '../model/sift.ts'
 import { badRowJson, badRowLine, CALL_COLUMNS, callCells, callJson } from './preview-rows.ts'
 import { printable, Table } from './table.ts'
@@ -10,6 +11,7 @@ import { printable, Table } from './table.ts'
 export interface PreviewOutputOptions {
   readonly terminal: Terminal
   readonly account: string
+  readonly numbers: NumberProtection
   readonly form: 'json' | 'table'
   /** Rows to print at most. */
   readonly limit: number
@@ -43,14 +45,14 @@ export class PreviewOutput {
 
   /** Prints what is new of these rows, in their order, and no more than the limit allows. */
   async take(rows: Rows): Promise<void> {
-    const { terminal, account, form } = this.options
+    const { terminal, account, numbers, form } = this.options
     const calls = rows.calls.filter(sighting => this.isNew(sighting)).map(({ call }) => call)
     const bad = rows.bad.filter(sighting => this.isNew(sighting)).map(sighting => sighting.bad)
     this.calls += calls.length
     for (const { reason } of bad) this.bad.set(reason, (this.bad.get(reason) ?? 0) + 1)
     const text =
       form === 'json'
-        ? [...calls.map(call => callJson(account, call)), ...bad.map(row => badRowJson(account, row))].join('')
+        ? [...calls.map(call => callJson(account, call, numbers)), ...bad.map(row => badRowJson(account, row))].join('')
         : this.tableText(calls.map(callCells)) +
           bad.map(row => `${terminal.paint('yellow', printable(badRowLine(row)))}\n`).join('')
     if (text !== '') await terminal.print(text)

@@ -3,19 +3,20 @@
  * as ISO text, money as a decimal text. Only what the API said: change type, revision and hashes are the ledger's to decide.
  */
 import type { BadRow, CallLog } from '../model/call-log.ts'
+import type { NumberProtection } from '../model/number-protection.ts'
 import { instantText } from '../model/window.ts'
 import type { Column } from './table.ts'
 
 const SCALE = 6
 const INSTANTS: ReadonlySet<string> = new Set<keyof CallLog>(['start_time', 'answer_time', 'end_time'])
 
-/** One line of JSON. */
-export function callJson(account: string, call: CallLog): string {
+/** One line of JSON; `numbers` says how its numbers are protected. */
+export function callJson(account: string, call: CallLog, numbers: NumberProtection): string {
   const entries = Object.entries(call).map(([name, value]) => {
     if (typeof value === 'bigint') return [name, moneyText(value)]
     return [name, INSTANTS.has(name) && typeof value === 'number' ? new Date(value).toISOString() : value]
   })
-  return `${JSON.stringify({ account, ...Object.fromEntries(entries) })}\n`
+  return `${JSON.stringify({ account, ...Object.fromEntries(entries), ...numbers })}\n`
 }
 
 /** One line of JSON for a row that would be a dead letter: what stands on the dead-letter topic, under `bad`. */

@@ -8,6 +8,7 @@ import { WindowReader } from '../flow/read.ts'
 import { loadSettings } from '../host/environment.ts'
 import { listenForStop } from '../host/signals.ts'
 import type { Terminal } from '../host/terminal.ts'
+import { protectionOf } from '../model/number-protection.ts'
 import { type Window, windowText } from '../model/window.ts'
 import type { Source } from '../ports.ts'
 import type { AccountSettings, Settings } from '../settings.ts'
@@ -54,7 +55,8 @@ async function preview(options: PreviewOptions, terminal: Terminal): Promise<voi
   const account = accountIn(settings, options.account)
   const range = rangeOf(options, clock.now())
   const form = options.table === true ? 'table' : 'json'
-  const output = new PreviewOutput({ terminal, account: account.id, form, limit: limitOf(options.limit) })
+  const numbers = protectionOf(settings.records.privacy, settings.records.hmacKey)
+  const output = new PreviewOutput({ terminal, account: account.id, numbers, form, limit: limitOf(options.limit) })
   const stop = listenForStop()
   const signal = AbortSignal.any([stop.soft, terminal.gone])
   const tell = () =>

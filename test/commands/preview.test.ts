@@ -72,7 +72,24 @@ describe('preview', () => {
       from_number: '919000000001',
       disposition: 'ANSWERED',
       location: null,
+      number_protection: 'PLAIN',
     })
+  })
+
+  test('protects numbers as the records will be, in JSON, in the table and in dead letters', async () => {
+    const from = '919000000001'
+    const startMs = Math.floor(Date.now() / 1_000) * 1_000 - 3_600_000
+    simulator.world.add({ startMs, from })
+    simulator.world.add({ startMs, from, id: null })
+    const masked = { ...settings(), records: { privacy: { from_number: 'mask', to_number: 'drop', bridge_number: 'drop' } } }
+
+    const [json, table] = [await preview(['--since', '2h'], masked), await preview(['--since', '2h', '--table'], masked)]
+
+    const [call, letter] = linesOf(json)
+    expect(call).toMatchObject({ to_number: null, number_protection: 'DROPPED', from_number: expect.stringMatching(/^91.*01$/) })
+    expect(letter?.bad).toMatchObject({ reason: 'no_call_id' })
+    expect(json.stdout + table.stdout).not.toContain(from)
+    expect(table.stdout).toContain(String(call?.from_number))
   })
 
   test('needs neither Kafka nor registry in the settings, and asks a tenth of the rate', async () => {
