@@ -50,7 +50,8 @@ export function readMoney(value: unknown): bigint | null {
 /** Whole seconds from 0 to 2^31 - 1: a number, digits, or `H:MM:SS`; `null` for everything else, fractions and `MM:SS` included. */
 export function readSeconds(value: unknown): number | null {
   if (typeof value === 'string') return readSecondsText(value)
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= LARGEST_INT ? value : null
+  // Adding 0 turns -0 into 0.
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= LARGEST_INT ? value + 0 : null
 }
 
 function readSecondsText(text: string): number | null {
@@ -66,7 +67,7 @@ function readSecondsText(text: string): number | null {
 
 function readUnusualSeconds(text: string): number | null {
   const [, hours, minutes, seconds] = /^(\d{1,6}):([0-5]\d):([0-5]\d)$/.exec(text) ?? []
-  if (hours !== undefined) return Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds)
   const whole = /^(\d{1,10})(?:\.0*)?$/.exec(text)?.[1]
-  return whole !== undefined && Number(whole) <= LARGEST_INT ? Number(whole) : null
+  const count = hours === undefined ? Number(whole) : Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds)
+  return count <= LARGEST_INT ? count : null
 }

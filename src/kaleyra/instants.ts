@@ -27,7 +27,7 @@ export function createInstantReader(timeZone: string | undefined): (value: unkno
   let cachedDayMs = 0
 
   function dayMs(year: number, month: number, day: number): number {
-    const key = (year * 16 + month) * 32 + day
+    const key = (year * 100 + month) * 100 + day
     if (key !== cachedDay) {
       if (!(year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month))) return UNREADABLE
       cachedDayMs = Date.UTC(year, month - 1, day)
@@ -92,7 +92,8 @@ const Z = 90
 
 function readEpoch(value: number): number {
   if (value === 0) return NOT_GIVEN
-  if (value >= EARLIEST_S && value < LATEST_S) return Math.round(value * 1_000)
+  // Rounded to microseconds first: 1767323045.678 is a little less than it says.
+  if (value >= EARLIEST_S && value < LATEST_S) return Math.floor(Math.round(value * 1_000_000) / 1_000)
   return value >= EARLIEST_S * 1_000 && value < LATEST_S * 1_000 ? Math.floor(value) : UNREADABLE
 }
 

@@ -29,6 +29,7 @@ describe('money', () => {
 
   test.each([
     ...['0.0000001', '1.0000005', '1000000000000', '1,25', '1 000', '₹1.25', '1e3', '1.2.3', '-', '.', '', ' ', 'free'],
+    ...['1,234', '12abc', '١٫٢٥', '１', '1_000', '0x10', 'NaN', '--1', '1-', '9'.repeat(500_000)],
     ...[0.1 + 0.2, 1e-7, 1e21, Number.NaN, Number.POSITIVE_INFINITY, true, null, {}, []],
   ])('%j is not guessed at', value => {
     expect(readMoney(value)).toBeNull()
@@ -59,12 +60,15 @@ describe('seconds', () => {
     ['0', 0],
     [' 63 ', 63],
     [2_147_483_647, 2_147_483_647],
+    ['596523:14:07', 2_147_483_647],
+    [-0, 0],
   ])('%j are %i', (value, expected) => {
     expect(readSeconds(value)).toBe(expected)
   })
 
   test.each([
     ...['01:03', '63.5', '-1', '1e3', '63s', '00:60:00', '', '9999999999', '1'.repeat(400)],
+    ...['596523:14:08', '999999:59:59', '1,234', '12abc', '٦٣', '６３', '0x3f', '+63', '-0', 'Infinity'],
     ...[63.5, -1, 2_147_483_648, Number.NaN, true, null, {}],
   ])('%j are not guessed at', value => {
     expect(readSeconds(value)).toBeNull()

@@ -25,6 +25,9 @@ describe('an instant', () => {
     [String(utc), utc],
     [utc / 1_000 + 0.25, utc + 250],
     ['2024-02-29T00:00:00Z', Date.UTC(2024, 1, 29)],
+    [utc / 1_000 + 0.9996, utc + 999],
+    [`${utc / 1_000}.9996`, utc + 999],
+    [utc / 1_000 + 0.678, utc + 678],
   ])('%j is read exactly', (value, expected) => {
     expect(read(value)).toBe(expected)
   })
@@ -56,6 +59,33 @@ describe('an instant', () => {
     ...[5, -1, 20_260_102, 1.7e15, Number.NaN, Number.POSITIVE_INFINITY, true, null, {}, []],
   ])('%j is not guessed at', value => {
     expect(read(value)).toBe(UNREADABLE)
+  })
+
+  test('a date that does not exist stays unreadable after one that does, whatever was read before', () => {
+    const pairs = [
+      ['2026-02-01T00:00:00Z', '2026-01-33T00:00:00Z'],
+      ['2027-01-05T00:00:00Z', '2026-17-05T00:00:00Z'],
+      ['2026-02-28T00:00:00Z', '2026-02-29T00:00:00Z'],
+      ['2027-01-01T00:00:00Z', '2026-16-33T00:00:00Z'],
+    ] as const
+    for (const [good, nonsense] of pairs) {
+      expect(read(good)).toBe(Date.parse(good))
+      expect(read(nonsense), nonsense).toBe(UNREADABLE)
+    }
+  })
+
+  test('is never another date than its text says, whatever was read before', () => {
+    const two = (value: number) => String(value).padStart(2, '0')
+    const date = fc.tuple(fc.integer({ min: 2026, max: 2027 }), fc.integer({ min: 0, max: 17 }), fc.integer({ min: 0, max: 34 }))
+    fc.assert(
+      fc.property(fc.array(date, { minLength: 50, maxLength: 200 }), dates => {
+        for (const [year, month, day] of dates) {
+          const text = `${year}-${two(month)}-${two(day)}T00:00:00.000Z`
+          const instantMs = read(text)
+          if (!Number.isNaN(instantMs)) expect(new Date(instantMs).toISOString()).toBe(text)
+        }
+      }),
+    )
   })
 
   test.each([0, '0', '0000-00-00 00:00:00', '0000-00-00', '0001-01-01T00:00:00Z'])('%j means not given', value => {
