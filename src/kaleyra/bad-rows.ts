@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto'
 import type { BadRowReason, Row } from '../model/call-log.ts'
-import { boundedJson } from './json-text.ts'
+import { boundedJson, deepHash, TOO_DEEP } from './json-text.ts'
 
 /** A dead letter's row, in bytes; a row of more characters becomes one. */
 export const MAX_ROW_BYTES = 262_144
@@ -24,7 +24,8 @@ export function createBadRows({ published, identifying, identityKey }: BadRowsOp
   return (raw, reason, detail, path, callId) => {
     const json = boundedJson(raw, MAX_ROW_BYTES, published)
     if (callId !== null) return { bad: { reason, detail, path, json, callId } }
-    const row = boundedJson(raw, MAX_ROW_BYTES, identifying)
+    const text = boundedJson(raw, MAX_ROW_BYTES, identifying)
+    const row = text === TOO_DEEP ? deepHash(raw) : text
     return { bad: { reason, detail, path, json, callId, identity: createHmac('sha256', identityKey).update(row).digest('hex') } }
   }
 }

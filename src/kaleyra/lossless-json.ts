@@ -6,22 +6,35 @@
 /** A number of 16 or more digits outside a string, or one with an exponent; in doubt the slow way is only slower. */
 const LONG_NUMBER = /[[:,\s]-?(?:\d[\d.]{15,}|\d[\d.]*[eE][+-]?\d)/
 
+/** What decides where strings begin and end, and everything that may be a number. Without repetition of alternatives: no text is too long for it. */
+const TOKEN = /\\.|"|-?\d[\d.eE+-]*/g
+
 /** The parsed body, or `undefined` when it is no JSON. Numbers that a double cannot hold are strings, digit for digit. */
 export function parseLossless(text: string): unknown {
   const body = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
   try {
-    return LONG_NUMBER.test(body) ? JSON.parse(body, keepDigits) : JSON.parse(body)
+    const parsed: unknown = JSON.parse(body)
+    // A reviver would see the digits, too, but it recurses: a deeply nested value would end it.
+    return LONG_NUMBER.test(body) ? JSON.parse(withQuotedNumbers(body)) : parsed
   } catch {
     return undefined
   }
 }
 
-function keepDigits(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  const source = context?.source
-  if (typeof value !== 'number' || source === undefined || String(value) === source) return value
+/** Valid JSON with every number in quotes that would not survive. */
+function withQuotedNumbers(body: string): string {
+  let isString = false
+  return body.replace(TOKEN, token => {
+    if (token === '"') isString = !isString
+    return isString || token === '"' || token.startsWith('\\') || survives(token) ? token : `"${token}"`
+  })
+}
+
+function survives(source: string): boolean {
+  const value = Number(source)
+  if (String(value) === source) return true
   const digits = significantDigits(source)
-  const isExact = digits <= 15 && Number.isFinite(value) && (value !== 0 || digits === 0)
-  return isExact ? value : source
+  return digits <= 15 && Number.isFinite(value) && (value !== 0 || digits === 0)
 }
 
 function significantDigits(source: string): number {

@@ -140,10 +140,11 @@ describe('normalise', () => {
     const deep: unknown = JSON.parse(`${'['.repeat(200_000)}${']'.repeat(200_000)}`)
     const normalise = createNormaliser({ timeZone: undefined, optIn: [], note: () => {} })
 
-    const [inside, itself] = normalise([{ id: 'a', blob: deep }, deep])
+    const [inside, itself, other] = normalise([{ id: 'a', blob: deep }, deep, [deep]])
 
     expect(inside?.call?.extra).toEqual({ blob: '{"truncated":true}' })
     expect(itself?.bad).toMatchObject({ reason: 'not_an_object', json: '{"truncated":true}' })
+    expect(other?.bad?.identity).not.toBe(itself?.bad?.identity)
   })
 })
 
