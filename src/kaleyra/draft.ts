@@ -90,7 +90,9 @@ export class Draft {
   private place(target: Target, key: string, given: Given): void {
     const { slot, rank, isPrivate } = target
     const other = this.values[slot]
-    const wins = other === undefined || rank < (this.ranks[slot] ?? 0)
+    const best = this.ranks[slot] ?? 0
+    // Two spellings of one key: by the text, so that a server that shuffles its keys does not make another call of it.
+    const wins = other === undefined || rank < best || (rank === best && key < (this.keys[slot] ?? ''))
     const [loser, losingKey] = wins ? [other, this.keys[slot] ?? ''] : [given, key]
     if (wins) {
       this.values[slot] = given

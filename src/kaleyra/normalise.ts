@@ -5,6 +5,7 @@
  */
 import type { CallLog, Row } from '../model/call-log.ts'
 import type { NumberRules } from '../model/number-protection.ts'
+import { DAY_MS } from '../model/window.ts'
 import type { Happening } from '../ports.ts'
 import { bare, createAliasLookup, SLOT } from './aliases.ts'
 import { readMoney, readSeconds } from './amounts.ts'
@@ -128,7 +129,8 @@ export function createNormaliser(options: NormaliserOptions): (rows: readonly un
     const given = draft.value(slot)
     if (given === undefined) return null
     const instantMs = instantOf(given)
-    if (Number.isFinite(instantMs)) return instantMs
+    // Within a day of 1970 lies a zero that somebody wrote out as a date, in whatever zone.
+    if (Number.isFinite(instantMs)) return Math.abs(instantMs) < DAY_MS ? null : instantMs
     if (instantMs === NAIVE) return NAIVE
     if (instantMs === NOT_GIVEN) return null
     unknown.time += 1
@@ -157,8 +159,9 @@ export function createNormaliser(options: NormaliserOptions): (rows: readonly un
     const callId = idOf(id)
     if (callId === null) return bad(raw, 'no_call_id', NO_ID, id === undefined ? '' : draft.key(SLOT.call_id), null)
     if (draft.chars > MAX_ROW_BYTES) return bad(raw, 'too_large', 'The row has more than 262144 characters.', '', callId)
-    if (!callId.isWellFormed())
-      return bad(raw, 'unencodable', 'The call id is no valid Unicode text.', draft.key(SLOT.call_id), callId)
+    // Bytes that were no UTF-8 are U+FFFD by now: such ids are equal to others that they are not, so they identify nothing.
+    if (!callId.isWellFormed() || callId.includes('\ufffd'))
+      return bad(raw, 'unencodable', 'The call id is no valid Unicode text.', draft.key(SLOT.call_id), null)
 
     const start = instant(SLOT.start_time, null)
     const answer = instant(SLOT.answer_time, 'answer_time_raw')
@@ -217,11 +220,13 @@ export function createNormaliser(options: NormaliserOptions): (rows: readonly un
   }
 }
 
-const NO_ID = 'The row has no readable call id (text, or a whole number below 2^53), so it has no key; report it to the vendor.'
+const NO_ID =
+  'The row has no readable call id (text, or a whole number below 2^53 that is not 0), so it has no key; report it to the vendor.'
 
+/** A 0 is how an absent id looks; calls that share it would overwrite each other. */
 function idOf(given: unknown): string | null {
-  if (typeof given === 'number') return Number.isSafeInteger(given) ? String(given) : null
-  return typeof given === 'string' && given.length <= LONGEST_ID ? given : null
+  if (typeof given === 'number') return Number.isSafeInteger(given) && given !== 0 ? String(given) : null
+  return typeof given === 'string' && given.length <= LONGEST_ID && given !== '0' ? given : null
 }
 
 /** A number that has lost digits, or is none. */

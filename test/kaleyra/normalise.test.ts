@@ -81,6 +81,14 @@ describe('a row', () => {
     expect(both).toMatchObject({ call_id: 'uuid-1', from_number: '1', extra: { id: '17' } })
   })
 
+  test('with two spellings of one key is the same call, in whatever order they come', () => {
+    const one = normaliser().one({ call_id: 'a', callId: 'b', from: '1', From: '2' })
+    const other = normaliser().one({ From: '2', from: '1', callId: 'b', call_id: 'a' })
+
+    expect(one).toEqual(other)
+    expect(one?.call?.extra).toEqual({ call_id: 'a', from: '1' })
+  })
+
   test('keeps unlisted scalars as text, nested values as JSON with sorted keys, and empty ones not at all', () => {
     const extra = call({
       agent: 7,
@@ -180,6 +188,18 @@ describe('times', () => {
       callId: 'a-1',
     })
     expect(bad({ id: 'a-1', endTime: '2026-02-24 15:06:10' })?.detail).not.toContain('2026')
+  })
+
+  test('of zero stay not given when somebody wrote them out as a date, in any zone', () => {
+    const zeros = ['1970-01-01T00:00:00Z', '1970-01-01 05:30:00', '1970-01-01T00:00:00+05:30', '1969-12-31T19:00:00-05:00']
+    for (const zero of zeros) {
+      expect(call({ start_time: zero, end_time: zero }, { timeZone: 'Asia/Kolkata' })).toMatchObject({
+        start_time: null,
+        start_time_raw: zero,
+        end_time: null,
+        extra: {},
+      })
+    }
   })
 
   test('of zero are not given and need no time zone', () => {
@@ -304,7 +324,18 @@ describe('a bad row', () => {
     expect(bad(row)).toMatchObject({ reason: 'not_an_object', json: JSON.stringify(row), callId: null })
   })
 
-  test.each([{}, { id: '' }, { id: null }, { id: 1.5 }, { id: 2 ** 60 }, { id: true }, { id: {} }])('%j has no id', row => {
+  test.each([
+    {},
+    { id: '' },
+    { id: null },
+    { id: 1.5 },
+    { id: 2 ** 60 },
+    { id: true },
+    { id: {} },
+    { id: 0 },
+    { id: -0 },
+    { id: '0' },
+  ])('%j has no id', row => {
     expect(bad(row)).toMatchObject({ reason: 'no_call_id', callId: null })
   })
 
@@ -323,5 +354,18 @@ describe('a bad row', () => {
 
   test('is one whose id is no text', () => {
     expect(bad({ id: 'a\ud800' })).toMatchObject({ reason: 'unencodable', path: 'id' })
+  })
+
+  test.each([
+    ['half a surrogate pair', 'a\ud800', 'a\ud801'],
+    ['bytes that were no UTF-8', 'a\ufffd', 'a\ufffd\ufffd'],
+  ])('is told from another by the whole row when its id holds %s', (_what, id, other) => {
+    const [one, two] = [bad({ id, status: 'BUSY' }), bad({ id: other, status: 'BUSY' })]
+
+    expect([one, two]).toMatchObject([
+      { reason: 'unencodable', callId: null },
+      { reason: 'unencodable', callId: null },
+    ])
+    expect(one?.json).not.toBe(two?.json)
   })
 })
