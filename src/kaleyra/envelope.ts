@@ -18,6 +18,8 @@ export interface Answer {
   readonly limit: number | null
 }
 
+type Envelope = Readonly<Record<string, unknown>>
+
 /** More than this between the API's clock and ours, in milliseconds, and no window can be trusted. */
 export const LARGEST_SKEW_MS = 60_000
 
@@ -47,13 +49,24 @@ export function judge(raw: RawAnswer): Answer {
   if (code === null && !isEmpty(body.status) && Number(body.status) !== 200)
     throw malformed(raw, 'a status other than 200 and no code')
 
-  const rows = rowsIn(body)
+  const { holder, rows } = rowsIn(body)
   if (rows === null) throw malformed(raw, 'no list of rows under data')
-  if (code === null && isEmpty(body.status) && rows.length === 0)
-    throw malformed(raw, 'an empty list that neither code nor status vouches for')
+  if (rows.length === 0) refuseDoubtful(raw, code, body.status)
   checkClock(raw)
-  const total = countIn(body.total)
-  return { rows, total: total !== null && total < rows.length ? null : total, limit: countIn(body.limit) || null }
+  const total = countIn(body.total ?? holder.total)
+  const limit = countIn(body.limit ?? holder.limit)
+  return { rows, total: total !== null && total < rows.length ? null : total, limit: limit || null }
+}
+
+/** Rows speak for themselves, whatever the status next to them; an empty list needs somebody to vouch for it, and nobody against it. */
+function refuseDoubtful(raw: RawAnswer, code: string | null, status: unknown): void {
+  if (code === null && isEmpty(status)) throw malformed(raw, 'an empty list that neither code nor status vouches for')
+  if (raw.status >= 500 || Number(status) >= 500)
+    throw new ConnectorError(
+      'API_UNAVAILABLE',
+      `the API answered HTTP ${raw.status} with an empty success and a server error`,
+      held(raw),
+    )
 }
 
 /** Codes the vendor documents; every other is unknown and, unless the HTTP status says more, a refusal. */
@@ -113,18 +126,19 @@ function named(code: string): string {
   return /^[A-Z]{2,5}-?\d{1,6}$/.test(code) ? code : 'an unusual code'
 }
 
-function codeIn(body: Readonly<Record<string, unknown>>): string | null {
+function codeIn(body: Envelope): string | null {
   const { code } = body
   if (isEmpty(code) || code === 200 || code === '200') return null
   return typeof code === 'string' || typeof code === 'number' ? String(code).trim().toUpperCase() : '?'
 }
 
-function rowsIn(body: Readonly<Record<string, unknown>>): readonly unknown[] | null {
+/** The list of rows, and the object around it, where a nested envelope keeps its total. */
+function rowsIn(body: Envelope): { readonly holder: Envelope; readonly rows: readonly unknown[] | null } {
   const { data, records } = body
-  if (Array.isArray(data)) return data
-  if (isObject(data) && Array.isArray(data.data)) return data.data
-  if (isObject(data) && Array.isArray(data.records)) return data.records
-  return data === undefined && Array.isArray(records) ? records : null
+  if (Array.isArray(data)) return { holder: body, rows: data }
+  if (isObject(data) && Array.isArray(data.data)) return { holder: data, rows: data.data }
+  if (isObject(data) && Array.isArray(data.records)) return { holder: data, rows: data.records }
+  return { holder: body, rows: data === undefined && Array.isArray(records) ? records : null }
 }
 
 /** A count given as number or digits; `null` for everything else. */
@@ -140,6 +154,6 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && Object.keys(value).length === 0
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(value: unknown): value is Envelope {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

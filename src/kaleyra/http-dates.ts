@@ -2,6 +2,7 @@
  * The two headers that hold time. The API's `Date` tells how far its clock is from ours; `Retry-After` is seconds or a date, and such a date
  * is read against the answer's own `Date`, since our clock may be the wrong one.
  */
+import { DAY_MS } from '../model/window.ts'
 
 /** A header's date in epoch milliseconds; `null` when it is absent or no HTTP date. */
 export function httpDateMs(value: string | readonly string[] | undefined): number | null {
@@ -12,14 +13,18 @@ export function httpDateMs(value: string | readonly string[] | undefined): numbe
   return Number.isNaN(ms) ? null : ms
 }
 
+/** After a week the API has forgotten everything anyway: a longer wish is a mistake, an instant in place of a time, say. */
+const LONGEST_WISH_MS = 7 * DAY_MS
+
 /**
- * How long to stay away, in milliseconds from now, never negative; `undefined` when the header is absent or unreadable.
+ * How long to stay away, in milliseconds from now, from 0 to a week; `undefined` when the header is absent, unreadable or asks for more.
  * `answeredMs` is the answer's own `Date`, or our clock when it has none.
  */
 export function retryAfterMs(value: string | readonly string[] | undefined, answeredMs: number): number | undefined {
   const text = (typeof value === 'string' ? value : value?.[0])?.trim()
   if (text === undefined) return undefined
-  if (/^\d{1,12}(\.\d{1,6})?$/.test(text)) return Math.ceil(Number(text) * 1_000)
   const untilMs = httpDateMs(text)
-  return untilMs === null ? undefined : Math.max(0, untilMs - answeredMs)
+  const isSeconds = /^\d{1,12}(\.\d{1,6})?$/.test(text)
+  const wishMs = isSeconds ? Math.ceil(Number(text) * 1_000) : untilMs === null ? Number.NaN : Math.max(0, untilMs - answeredMs)
+  return wishMs <= LONGEST_WISH_MS ? wishMs : undefined
 }

@@ -49,6 +49,14 @@ describe('success', () => {
     expect(verdict(raw(body))).toMatchObject({ rows: rows(0, 2) })
   })
 
+  test.each([
+    ['data', { code: 'RBC103', data: { data: rows(0, 2), total: '7', limit: 50 } }, 7, 50],
+    ['the envelope, before data', { code: 'RBC103', data: { data: rows(0, 2), total: 7, limit: 50 }, total: 9, limit: 5 }, 9, 5],
+    ['nowhere, when data is a list', { code: 'RBC103', data: Object.assign(rows(0, 2), { total: 7 }) }, null, null],
+  ])('finds the total and the limit in %s', (_where, body, total, limit) => {
+    expect(verdict(raw(body))).toMatchObject({ rows: rows(0, 2), total, limit })
+  })
+
   test.each([undefined, null, {}, [], '', false])('takes an error of %j as none', error => {
     expect(verdict(raw(success([], { error })))).toMatchObject({ rows: [] })
   })
@@ -118,6 +126,16 @@ describe('failure', () => {
     ['no code and another status', { status: 500, data: [] }, 200, 'API_MALFORMED'],
     ['no code and HTTP 204', { status: 200, data: [] }, 204, 'API_MALFORMED'],
     ['an empty list nothing vouches for', { data: [] }, 200, 'API_MALFORMED'],
+    ['an empty success next to HTTP 500', success([]), 500, 'API_UNAVAILABLE'],
+    ['an empty success that says 503 itself', success([], { status: '503' }), 200, 'API_UNAVAILABLE'],
+    ['data of null', success([], { data: null }), 200, 'API_MALFORMED'],
+    ['a list of rows as an object', success([], { data: { 0: {}, 2: {} } }), 200, 'API_MALFORMED'],
+    ['a list of rows as text', success([], { data: '[]' }), 200, 'API_MALFORMED'],
+    ['a code of another type', success([], { code: { a: 1 } }), 200, 'API_REJECTED'],
+    ['a success code that is only inherited', '{"__proto__":{"code":"RBC103","data":[]}}', 200, 'API_MALFORMED'],
+    ['of two codes the later, as everywhere in JSON', '{"code":"RBC103","data":[],"code":"RBC001"}', 200, 'API_UNAUTHORIZED'],
+    ['UTF-16', Buffer.from(JSON.stringify(success([])), 'utf16le').toString('utf8'), 200, 'API_MALFORMED'],
+    ['two answers in one', JSON.stringify(success([])).repeat(2), 200, 'API_MALFORMED'],
   ])('%s', (_what, body, status, expected) => {
     expect(verdict(raw(body, status))).toBe(expected)
   })
@@ -149,6 +167,10 @@ describe('Retry-After', () => {
     ['a date that has passed', { 'retry-after': 'Thu, 15 Jan 2026 11:00:00 GMT' }, 0],
     ['a negative number', { 'retry-after': '-5' }, undefined],
     ['words', { 'retry-after': 'soon' }, undefined],
+    ['a week', { 'retry-after': '604800' }, 604_800_000],
+    ['longer than the API remembers', { 'retry-after': '604801' }, undefined],
+    ['an instant instead of a time', { 'retry-after': '1768478400' }, undefined],
+    ['the end of time', { 'retry-after': 'Fri, 31 Dec 9999 23:59:59 GMT' }, undefined],
     ['nothing', {}, undefined],
   ])('%s', (_what, headers, expected) => {
     expect(failure(raw('', 429, headers as Record<string, string>)).retryAfterMs).toBe(expected)
