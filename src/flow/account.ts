@@ -229,7 +229,7 @@ export class AccountTask {
 
   private tell(state: TaskState, error?: unknown): void {
     this.troubled = error !== undefined
-    this.parts.note({ kind: 'task', state, ...(this.troubled && { error }) })
+    this.parts.note({ kind: 'task', state, ...(this.troubled && { error, remedy: POLICY[codeOf(error)].remedy }) })
   }
 
   private watch(happening: Happening): void {

@@ -65,7 +65,7 @@ export async function runFleet(
     } catch (error) {
       if (own.soft.aborted && codeOf(error) === 'STOPPED') return 'stopped'
       failures.push(named(member, error, members.length > 1, clock.now()))
-      if (members.length > 1) member.note({ kind: 'task', state: 'failed', error })
+      if (members.length > 1) member.note({ kind: 'task', state: 'failed', error, remedy: POLICY[codeOf(error)].remedy })
       if (!(once && isOfApi(error))) stopOthers()
       return 'stopped'
     }

@@ -38,6 +38,9 @@ const KINDS: Readonly<Record<string, string>> = {
   UND_ERR_BODY_TIMEOUT: 'the answer stalled',
   EHOSTUNREACH: 'no route to it',
   ENETUNREACH: 'no route to it',
+  CERT_HAS_EXPIRED: 'its certificate has expired; tell the vendor, or check this machine’s clock',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet; check this machine’s clock',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name; check accounts[].url, or what answers in its place',
   UND_ERR_ABORTED: 'the connection or the proxy gave up',
   UND_ERR_PRX_TLS: 'TLS to the proxy failed',
   UND_ERR_PRX_CONN: 'the proxy refused',
@@ -47,6 +50,8 @@ const KINDS: Readonly<Record<string, string>> = {
 function kindOf(code: string): string {
   const known = KINDS[code]
   if (known !== undefined) return `${known} (${code})`
+  if (/^(DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY))/.test(code))
+    return `nobody this machine trusts vouches for its certificate; name the authority with NODE_EXTRA_CA_CERTS, if it is the right one (${code})`
   if (/^(ERR_TLS|ERR_SSL|EPROTO|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH)/.test(code))
     return `TLS failed (${code})`
   return code === '' ? 'the connection failed' : `the connection failed (${code})`

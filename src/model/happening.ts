@@ -31,7 +31,8 @@ export type Happening =
   | { readonly kind: 'unknown.value'; readonly of: UnknownKind; readonly count: number }
   | { readonly kind: 'standing'; readonly standing: Standing }
   | { readonly kind: 'schedule.stretched'; readonly schedule: string; readonly ratio: number }
-  | { readonly kind: 'task'; readonly state: TaskState; readonly error?: unknown }
+  /** With an error, `remedy` is what the operator can do about it. */
+  | { readonly kind: 'task'; readonly state: TaskState; readonly error?: unknown; readonly remedy?: string }
 
 export type RequestOutcome =
   | 'ok'

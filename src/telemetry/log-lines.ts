@@ -4,7 +4,7 @@
  */
 
 import { instantText, windowText } from '../model/window.ts'
-import type { Happening, TaskState } from '../ports.ts'
+import type { Happening } from '../ports.ts'
 import { errorFields } from './error-fields.ts'
 import type { LogLevel } from './log.ts'
 
@@ -97,7 +97,7 @@ export function lineOf(happening: Happening): LogLine | null {
         },
       )
     case 'task':
-      return taskChanged(happening.state, happening.error)
+      return taskChanged(happening)
   }
 }
 
@@ -120,8 +120,8 @@ function windowRead({ schedule, window, counts, coveredThroughMs }: Extract<Happ
   })
 }
 
-function taskChanged(state: TaskState, error: unknown): LogLine {
-  const fields = error === undefined ? {} : errorFields(error)
+function taskChanged({ state, error, remedy }: Extract<Happening, { kind: 'task' }>): LogLine {
+  const fields = error === undefined ? {} : { ...errorFields(error), ...(remedy !== undefined && { remedy }) }
   if (state === 'failed')
     return line('error', 'account.failed', 'the account is not read any more until it is retried or resumed', fields)
   return line('info', `task.${state}`, `the account is ${state}`, fields)

@@ -187,6 +187,7 @@ describe('run', () => {
     expect(await account.run()).toBe('stopped')
 
     expect(clock.sleeps.filter(ms => ms === 15 * MINUTE_MS)).toHaveLength(2)
+    expect(notes.find(note => note.kind === 'task')).toMatchObject({ remedy: expect.stringContaining('check sid and apiKey') })
     expect(notes.filter(note => note.kind === 'task').map(note => note.state)).toEqual([
       'failed',
       'failed',

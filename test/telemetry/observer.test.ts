@@ -225,16 +225,18 @@ describe('the log', () => {
     expect(lines.map(line => [line.level, line.event, line.account])).toEqual([[level, event, 'main']])
   })
 
-  test('tells the code, the message and the causes of a failure', () => {
+  test('tells the code, the message, the causes of a failure and what to do', () => {
     const { note, lines } = setUp()
     const cause = new Error('write failed', { cause: new Error('socket closed') })
+    const error = new ConnectorError('API_UNAVAILABLE', 'the API does not answer', { cause })
 
-    note({ kind: 'task', state: 'failed', error: new ConnectorError('API_UNAVAILABLE', 'the API does not answer', { cause }) })
+    note({ kind: 'task', state: 'failed', error, remedy: 'wait for the API' })
 
     expect(lines[0]).toMatchObject({
       code: 'API_UNAVAILABLE',
       error: 'the API does not answer',
       causes: ['write failed', 'socket closed'],
+      remedy: 'wait for the API',
     })
     expect(lines[0]).not.toHaveProperty('stack')
   })
