@@ -113,12 +113,17 @@ export function createTransport(options: TransportOptions, clock: Clock): Transp
     async ask(question, signal, onSent) {
       const deadline = AbortSignal.timeout(timeoutMs)
       const controller = new AbortController()
-      const abort = () => controller.abort()
+      const givenUp = Promise.withResolvers<never>()
+      const abort = () => {
+        controller.abort()
+        givenUp.reject(new Error('given up'))
+      }
       signal.addEventListener('abort', abort, { once: true })
       deadline.addEventListener('abort', abort, { once: true })
       try {
         if (signal.aborted) throw new ConnectorError('STOPPED', `the request to ${url.host} was stopped`)
-        return await exchange(question, controller.signal, onSent)
+        // undici hears the signal only once it is connected, which takes five seconds to fail where nobody finishes the handshake.
+        return await Promise.race([exchange(question, controller.signal, onSent), givenUp.promise])
       } catch (error) {
         if (signal.aborted) throw new ConnectorError('STOPPED', `the request to ${url.host} was stopped`)
         if (deadline.aborted) {

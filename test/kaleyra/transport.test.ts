@@ -224,6 +224,20 @@ describe('an exchange that fails', () => {
     await expect(post(origin, 5_000, controller.signal)).rejects.toMatchObject({ code: 'STOPPED' })
   })
 
+  // Shorter than undici's own patience with a handshake, which is what would end it otherwise.
+  test('an abort while the connection is still being made ends it at once', { timeout: 4_000 }, async () => {
+    const controller = new AbortController()
+    const silent = createTcpServer(socket => {
+      closers.push(async () => socket.destroy())
+      controller.abort()
+    })
+    await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+    const origin = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`
+
+    await expect(post(origin, 60_000, controller.signal)).rejects.toMatchObject({ code: 'STOPPED' })
+    silent.close()
+  })
+
   test('closing ends what is in flight with STOPPED', async () => {
     const closed: Promise<void>[] = []
     const { origin } = await api(() => closed.push(transport.close()))
