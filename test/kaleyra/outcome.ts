@@ -7,7 +7,8 @@ import { HOUR_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
 import { errorFields } from '../../src/telemetry/error-fields.ts'
 import { memoryCluster } from '../support/ledger-on-memory.ts'
-import { checkpointIn, lifeOf } from '../support/one-account.ts'
+import { checkpointOn } from '../support/memory-books.ts'
+import { lifeOf } from '../support/one-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { API_KEY, never, readAll, SID, WINDOW } from './fixture.ts'
 
@@ -75,7 +76,7 @@ export async function outcomeOf(open: Open, timeoutMs = 5_000): Promise<Outcome>
     message: [message, ...causes].join('; '),
     tries,
     ended,
-    slots: checkpointIn(cluster)?.coverage.slots.length ?? 0,
+    slots: checkpointOn(cluster)?.coverage.slots.length ?? 0,
     published: cluster.committed('events').length + cluster.committed('dlq').length,
     shown: inspect([error, notes], { depth: 20, showHidden: true }),
   }

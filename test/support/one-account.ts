@@ -1,6 +1,6 @@
 /** One account's life on an in-memory Kafka and a virtual clock, in front of whatever source it is given. */
+import { serialize } from 'node:v8'
 import { AccountTask } from '../../src/flow/account.ts'
-import { type Checkpoint, decodeCheckpoint } from '../../src/ledger/codec.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Clock, Happening, Source } from '../../src/ports.ts'
 import { ledgerOn } from './ledger-on-memory.ts'
@@ -36,11 +36,15 @@ export function lifeOf(settings: LifeSettings): AccountTask {
   return new AccountTask(
     {
       source,
-      ledger: ledgerOn(cluster, clock, { startFromMs }, () => source.notBeforeMs()),
-      // As text, so that a test can look into it; the Avro encoder has its own tests.
-      encoder: {
-        encode: event => Buffer.from(JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? `${value}` : value))),
-      },
+      ledger: ledgerOn(
+        cluster,
+        clock,
+        { startFromMs },
+        () => source.notBeforeMs(),
+        () => source.dialect(),
+      ),
+      // Read back by `memory-books.ts`; the Avro encoder has its own tests.
+      encoder: { encode: event => serialize(event) },
       clock,
       random,
       note,
@@ -64,10 +68,4 @@ export function lifeOf(settings: LifeSettings): AccountTask {
     },
     { soft: stop, hard: never },
   )
-}
-
-/** The newest checkpoint that is committed; `null` while there is none. */
-export function checkpointIn(cluster: MemoryCluster): Checkpoint | null {
-  const newest = cluster.committed('ledger').findLast(({ key }) => String(key) === 'main/checkpoint')
-  return newest?.value ? decodeCheckpoint(Buffer.from(newest.value)) : null
 }
