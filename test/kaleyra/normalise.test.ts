@@ -66,6 +66,91 @@ describe('a row', () => {
     })
   })
 
+  test('of kaleyra.io becomes a call log', () => {
+    const row = {
+      call_id: '75abcdef-0000-4000-8000-000000000000-2',
+      parent_call_id: '75abcdef-0000-4000-8000-000000000000-1',
+      from: '919876543210',
+      to: '918876543211',
+      bridge: '13236000007',
+      start_time: '2026-02-24T09:35:07Z',
+      end_time: '2026-02-24T09:36:10+00:00',
+      duration: 63,
+      billsec: '58',
+      status: 'ANSWER',
+      credits: 0.1,
+      service: 'Incoming',
+      recording: '',
+      notes: null,
+    }
+
+    expect(normaliser().one(row)?.call).toEqual({
+      ...normaliser().one({ id: row.call_id })?.call,
+      parent_call_id: '75abcdef-0000-4000-8000-000000000000-1',
+      service: 'Incoming',
+      direction: 'INBOUND',
+      from_number: '919876543210',
+      to_number: '918876543211',
+      bridge_number: '13236000007',
+      start_time: Date.UTC(2026, 1, 24, 9, 35, 7),
+      start_time_raw: '2026-02-24T09:35:07Z',
+      end_time: Date.UTC(2026, 1, 24, 9, 36, 10),
+      duration_seconds: 63,
+      billed_seconds: 58,
+      status: 'ANSWER',
+      disposition: 'ANSWERED',
+      cost: 100_000n,
+      cost_unit: 'credits',
+    })
+  })
+
+  test('of a callback, and of a log nobody has described, becomes one by the words it uses', () => {
+    const callback = {
+      id: 'a-1',
+      caller: '1',
+      receiver: '2',
+      callerid: '3',
+      starttime: '1771925707',
+      endtime: 1_771_925_770,
+      recordpath: '0',
+    }
+    const other = {
+      call_uuid: 'a-1',
+      'Call From': '1',
+      Callee: 2,
+      DID: '3',
+      'Start-At': '2026-02-24 15:05:07',
+      endAt: '2026-02-24T09:36:10.999Z',
+      call_duration: '00:01:03',
+      Charges: '12.500000',
+      currency: 'INR',
+      call_state: 'busy',
+      call_type: 'OBD',
+      hangup_source: 'callee',
+      pulse: 60,
+    }
+    const same = {
+      call_id: 'a-1',
+      from_number: '1',
+      to_number: '2',
+      bridge_number: '3',
+      start_time: Date.UTC(2026, 1, 24, 9, 35, 7),
+    }
+
+    expect(call(callback)).toMatchObject({ ...same, end_time: Date.UTC(2026, 1, 24, 9, 36, 10), has_recording: false, extra: {} })
+    expect(normaliser({ timeZone: 'Asia/Kolkata' }).one(other)?.call).toMatchObject({
+      ...same,
+      end_time: Date.UTC(2026, 1, 24, 9, 36, 10, 999),
+      duration_seconds: 63,
+      cost: 12_500_000n,
+      cost_unit: 'INR',
+      disposition: 'BUSY',
+      direction: 'OUTBOUND',
+      hangup_by: 'callee',
+      extra: { pulse: '60' },
+    })
+  })
+
   test.each(['Call_ID', 'call-id', 'CALL ID', 'callId', 'uuid', 'call_sid'])('is known by %s', key => {
     expect(normaliser().one({ [key]: 'x-1' })?.call?.call_id).toBe('x-1')
   })
