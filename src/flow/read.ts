@@ -165,7 +165,9 @@ export class WindowReader {
   private cutFor(part: Window, page: Page, proof: ReadProof): Cut | null {
     if (page.unpaged) return { reason: 'unpaged', parts: 2 }
     if (spanMs(part) <= SECOND_MS) return null
-    const rows = Math.max(page.total ?? 0, proof.rawRows)
+    // A claim that comes with no row is no reason: it would cut a whole day down to single seconds.
+    const claimed = page.rows.length > 0 ? (page.total ?? 0) : 0
+    const rows = Math.max(claimed, proof.rawRows)
     if (rows <= this.options.maxRowsPerRead) return null
     return { reason: 'too_many_rows', parts: plannedParts(rows, this.options.maxRowsPerRead) }
   }

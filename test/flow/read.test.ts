@@ -133,6 +133,19 @@ describe('a window is cut', () => {
     expect(ids.size).toBe(500)
   })
 
+  test('but not second by second because an empty page claims a billion rows', async () => {
+    const few = [
+      callLog({ call_id: 'one', start_time: from + MINUTE_MS }),
+      callLog({ call_id: 'two', start_time: from + 5 * MINUTE_MS }),
+    ]
+    const { source, proved, gaps, ids } = await read({ calls: () => few, total: () => 1_000_000_000 })
+
+    expect(gaps).toEqual([])
+    expect(subtract([window], proved)).toEqual([])
+    expect(ids).toEqual(new Set(['one', 'two']))
+    expect(source.requests()).toBeLessThan(200)
+  })
+
   test('but one second with more rows than the bound is paged to its end', async () => {
     const second = { fromMs: from, untilMs: from + SECOND_MS }
     const crowd = Array.from({ length: 350 }, (_, index) => callLog({ call_id: `crowd-${index}`, start_time: from }))
