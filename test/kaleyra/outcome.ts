@@ -10,7 +10,7 @@ import { memoryCluster } from '../support/ledger-on-memory.ts'
 import { checkpointOn } from '../support/memory-books.ts'
 import { lifeOf } from '../support/one-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { API_KEY, never, readAll, SID, WINDOW } from './fixture.ts'
+import { API_KEY, countsAll, never, readAll, SID, WINDOW } from './fixture.ts'
 
 /** Something that listens. Its answers may be made of these secrets, which must not be seen again. */
 export interface Peer {
@@ -52,6 +52,8 @@ export async function outcomeOf(open: Open, timeoutMs = 5_000): Promise<Outcome>
       { ...account, pageSize: 100, requestsPerSecond: 1, burst: 1 },
       { clock, random: () => 0.5, note: happening => notes.push(happening) },
     )
+    // Its dialect is known: what it takes to find one out is proved elsewhere.
+    source.adopt(countsAll)
     try {
       return await use(source, clock)
     } finally {

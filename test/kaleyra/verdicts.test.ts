@@ -29,7 +29,7 @@ const facing =
 
 const decisionOf: Partial<Record<ErrorCode, Decision>> = {
   API_UNAUTHORIZED: 'fail_account',
-  API_REJECTED: 'fail_account',
+  API_REJECTED: 'reprobe',
   API_REDIRECTED: 'fail_account',
   API_CLOCK_SKEW: 'fail_account',
   API_TOO_LARGE: 'fail_account',
