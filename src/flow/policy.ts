@@ -44,7 +44,11 @@ export const POLICY: Readonly<Record<ErrorCode, Verdict>> = {
   API_TOO_LARGE: { decision: 'fail_account', exitCode: 3, remedy: 'lower api.pageSize' },
   API_THROTTLED: { decision: 'retry', exitCode: 3, remedy: 'lower api.requestsPerSecond' },
   API_UNAVAILABLE: { decision: 'retry', exitCode: 3, remedy: 'wait for the API, or check accounts[].url and the network' },
-  API_MALFORMED: { decision: 'retry', exitCode: 3, remedy: 'check that accounts[].url is the API and no proxy answers for it' },
+  API_MALFORMED: {
+    decision: 'retry',
+    exitCode: 3,
+    remedy: 'check that accounts[].url is the API and no proxy answers for it, or name api.style',
+  },
 
   COMMIT_UNKNOWN: { decision: 'recall', exitCode: 4, remedy: 'check the brokers; the ledger is asked what was committed' },
   KAFKA_UNREACHABLE: { decision: 'recall', exitCode: 4, remedy: 'check kafka.brokers and the network' },

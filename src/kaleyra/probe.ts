@@ -63,11 +63,14 @@ export async function probe(deps: ProbeDeps, signal: AbortSignal): Promise<Found
   )
 }
 
-/** Refused as asked, or not by the API itself but by something in front of it. */
+/**
+ * Refused as asked, or not by the API itself but by something in front of it. A redirect is no refusal, it says that the address is another; and
+ * what is no answer at all says nothing about the way of asking.
+ */
 function isAboutStyle(error: unknown): boolean {
   if (!(error instanceof ConnectorError)) return false
   if (error.code === 'API_UNAUTHORIZED') return error.apiCode === undefined
-  return error.code === 'API_REJECTED' || error.code === 'API_MALFORMED' || error.code === 'API_REDIRECTED'
+  return error.code === 'API_REJECTED'
 }
 
 const isRefusedStart = (error: unknown) => error instanceof ConnectorError && error.apiCode === 'RBC3004'

@@ -1,6 +1,7 @@
 /** One account's life on an in-memory Kafka and a virtual clock, in front of whatever source it is given. */
 import { serialize } from 'node:v8'
 import { AccountTask } from '../../src/flow/account.ts'
+import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Clock, Happening, Source } from '../../src/ports.ts'
 import { ledgerOn } from './ledger-on-memory.ts'
@@ -61,6 +62,7 @@ export function lifeOf(settings: LifeSettings): AccountTask {
       ],
       maxRowsPerRead,
       ignored: new Set(),
+      numbers: protectionOf(ALL_PLAIN, undefined),
       settleMs: 5 * MINUTE_MS,
       retryFailedMs: 15 * MINUTE_MS,
       once,
