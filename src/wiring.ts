@@ -1,9 +1,9 @@
 /** The one place that says `create` and `new`: settings in, the parts of a running connector out. No decision is made here. */
 import { hash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { type AccountOptions, AccountTask } from './flow/account.ts'
 import type { Stop } from './flow/sweep.ts'
 import { systemClock } from './host/clock.ts'
+import { readTlsFiles } from './host/tls-files.ts'
 import { createKafka, type KafkaClient } from './kafka/client.ts'
 import { createLedgerReader } from './kafka/ledger-reader.ts'
 import { createPublisher } from './kafka/publisher.ts'
@@ -61,13 +61,12 @@ export function createWatch(settings: Settings, build: string): Watch {
 export function createClient(settings: Settings, log: Log): KafkaClient {
   const { name, kafka } = settings
   const { ssl, sasl } = kafka
-  const pem = (file: string | undefined, as: 'ca' | 'cert' | 'key') => (file === undefined ? {} : { [as]: readFileSync(file) })
   return createKafka(
     {
       clientId: `call-log-source-${name}`,
       brokers: kafka.brokers,
       ...(ssl.enabled && {
-        ssl: { enabled: true, ...pem(ssl.caFile, 'ca'), ...pem(ssl.certFile, 'cert'), ...pem(ssl.keyFile, 'key') },
+        ssl: { enabled: true, ...readTlsFiles(ssl, 'kafka.ssl') },
       }),
       ...(sasl !== undefined && { sasl }),
     },
