@@ -15,6 +15,7 @@ import { loadSettings } from '../host/environment.ts'
 import { packageVersion } from '../host/package.ts'
 import { listenForStop, type StopSignals } from '../host/signals.ts'
 import { resourceUsage } from '../host/usage.ts'
+import type { KafkaClient } from '../kafka/client.ts'
 import { regionWarning } from '../model/regions.ts'
 import { startEndpoints } from '../server/endpoints.ts'
 import type { Settings } from '../settings.ts'
@@ -64,6 +65,7 @@ async function run(options: RunOptions): Promise<number> {
   const mode = modeOf(options, settings)
   const version = packageVersion()
   const watch = createWatch(settings, version)
+  const client = createClient(settings, watch.log)
   const stop = listenForStop(() => {
     watch.readiness.stopping()
     watch.log.info({ event: 'stopping' }, 'told to stop: finishing what has been read; a second signal ends at once')
@@ -82,7 +84,7 @@ async function run(options: RunOptions): Promise<number> {
     `call-log-source ${version}, metrics at ${endpoints.address}/metrics`,
   )
   try {
-    const ending = await connect(settings, mode, watch, stop)
+    const ending = await connect(settings, client, mode, watch, stop)
     watch.log.info({ event: 'stopped', ending, ...resourceUsage() }, `ended: ${ending}`)
     return ending === 'unproved' || stop.hard.aborted ? 1 : 0
   } catch (error) {
@@ -94,10 +96,15 @@ async function run(options: RunOptions): Promise<number> {
   }
 }
 
-async function connect(settings: Settings, mode: AccountWiring['mode'], watch: Watch, stop: StopSignals): Promise<Ending> {
+async function connect(
+  settings: Settings,
+  client: KafkaClient,
+  mode: AccountWiring['mode'],
+  watch: Watch,
+  stop: StopSignals,
+): Promise<Ending> {
   const { kafka, registry } = settings
   warnOfRegions(settings, watch)
-  const client = createClient(settings, watch.log)
   const topics = createTopicsOf(client)
   try {
     const states = await topics.ensure(topicSpecs(settings), kafka.createTopics.enabled, stop.soft)
