@@ -2,7 +2,7 @@
  * Finds out how an account's API behaves, by evidence. HTTP 200 proves nothing: an API that does not see the fields of a style answers with the
  * empty window of its defaults. So a style counts as heard only when it changed the answer:
  *
- *   a start that is no time ──refused──▶ heard            (RBC3004; not sent with `sendsBadRequest: false`)
+ *   a start that is no time, refused where a good one is not ──▶ heard      (not sent with `sendsBadRequest: false`)
  *     └ a limit of 7 or 8 as field ──echoed──▶ heard
  *         └ the moment of the page's oldest call ──calls of then and no others──▶ heard
  *             └ the next style; when none is left: API_UNPROVED, or `assumed` for a style that the settings name
@@ -10,7 +10,7 @@
  * The answers on the way also tell where `limit` is heard, what `page`, `offset` and `total` mean, and how instants are written. Costs 5 to 7
  * requests, once in the life of a ledger and again when the API stops answering as it did.
  */
-import { ConnectorError } from '../errors.ts'
+import { ConnectorError, codeOf } from '../errors.ts'
 import type { Row } from '../model/call-log.ts'
 import type { Dialect, RequestStyle } from '../model/dialect.ts'
 import { edgeOf } from '../model/schedule.ts'
@@ -99,13 +99,14 @@ class Trial {
     return { style: this.style, provedBy, limitIn, largestLimit: null, instants, ...(await this.pagingAfter(answer, instants)) }
   }
 
+  /** With whatever code or status: the same question with a start that is a time must then be answered, or the style is not taken. */
   private async refusesBadStart(): Promise<boolean> {
     const fields = { ...boundsOf(this.window, { instants: 'z' }), start_time: 'no-time', limit: String(FIELD_LIMIT) }
     try {
       await this.ask(fields, HEADER_LIMIT)
       return false
     } catch (error) {
-      if (isRefusedStart(error)) return true
+      if (codeOf(error) === 'API_REJECTED') return true
       throw error
     }
   }

@@ -87,6 +87,21 @@ describe('the style', () => {
     expect(source.dialect()).toMatchObject({ style: 'get-body', provedBy: 'window_heard' })
   })
 
+  test.each([
+    ['HTTP 400 and no code', 400, { message: 'Bad Request' }],
+    ['a code of its own', 200, { code: 'RBC3999', data: [], error: { error: 'Invalid input.' } }],
+  ])('is proved by any refusal of the bad start, %s, where the good one is answered', async (_what, status, body) => {
+    const answers: Reply = (seen, response) =>
+      seen.form.get('start_time') === 'no-time' ? json(response, body, status) : json(response, success([], { limit: undefined }))
+    const api = await startApi(answers)
+    const { source } = startSource(api)
+    closers.push(source.close, api.close)
+
+    await source.probe(never)
+
+    expect(source.dialect()).toMatchObject({ style: 'post-form', provedBy: 'bad_start_refused' })
+  })
+
   test('that nothing shows to be heard is not believed: the account fails', async () => {
     const { source } = await open({
       api: { echo: 'absent', limitIn: 'header' },
