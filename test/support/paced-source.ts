@@ -1,0 +1,78 @@
+/**
+ * A `Source` without HTTP in virtual time: the connector's own paging and request budget, in front of calls that a test makes up. What it
+ * counts is what the API would have been asked.
+ */
+import { type Budget, createBudget } from '../../src/kaleyra/budget.ts'
+import { readFirstPage, readPages, unprovedPaging } from '../../src/kaleyra/pages.ts'
+import type { Ask, Send } from '../../src/kaleyra/retry.ts'
+import type { Row } from '../../src/model/call-log.ts'
+import { edgeOf } from '../../src/model/schedule.ts'
+import { MINUTE_MS, SECOND_MS, type Window } from '../../src/model/window.ts'
+import type { Clock, Page, Source } from '../../src/ports.ts'
+
+/** The calls of an API as of one instant. */
+export interface Calls {
+  /** How many calls start in `[fromMs, untilMs)`, and the raw rows of some of them. */
+  select(fromMs: number, untilMs: number, nowMs: number): { readonly total: number; rows(skip: number, most: number): unknown[] }
+  normalise(rows: readonly unknown[]): Row[]
+}
+
+export interface PacedSourceOptions {
+  readonly calls: Calls
+  readonly clock: Clock
+  readonly pageSize: number
+  readonly requestsPerSecond: number
+  readonly latencyMs: number
+}
+
+export class PacedSource implements Source {
+  readonly budget: Budget
+  private readonly options: PacedSourceOptions
+  private readonly pages
+  private sent = 0
+
+  constructor(options: PacedSourceOptions) {
+    this.options = options
+    this.budget = createBudget({ requestsPerSecond: options.requestsPerSecond, burst: 1 }, options.clock)
+    const normalise = (rows: readonly unknown[]) => options.calls.normalise(rows)
+    this.pages = { send: this.send, normalise, paging: unprovedPaging(), pageSize: options.pageSize, filters: {} }
+  }
+
+  async probe(signal: AbortSignal): Promise<void> {
+    const untilMs = edgeOf(this.options.clock.now(), 0)
+    await this.glance({ fromMs: untilMs - MINUTE_MS, untilMs }, signal)
+  }
+
+  read(window: Window, signal: AbortSignal): AsyncIterable<Page> {
+    return readPages(window, this.pages, signal)
+  }
+
+  glance(window: Window, signal: AbortSignal): Promise<Page> {
+    return readFirstPage(window, this.pages, signal)
+  }
+
+  dialect = () => null
+  adopt = (): void => undefined
+  skewMs = (): number => 0
+  requests = (): number => this.sent
+  notBeforeMs = (): number => 0
+  holdUntil = (): void => undefined
+
+  /** Both bounds inclusive, newest first. */
+  private readonly send: Send = ({ fields, limit, priority }: Ask, signal) =>
+    this.budget.run(priority, signal, async permit => {
+      const { calls, clock, latencyMs } = this.options
+      permit.sent()
+      this.sent += 1
+      await clock.sleep(latencyMs, signal)
+      const [fromMs, untilMs] = [instantOf(fields.start_time), instantOf(fields.end_time) + SECOND_MS]
+      const found = calls.select(fromMs, untilMs, clock.now())
+      return { rows: found.rows((Number(fields.page ?? 1) - 1) * limit, limit), total: found.total, limit }
+    })
+}
+
+function instantOf(text: string | undefined): number {
+  const ms = Date.parse(text ?? '')
+  if (Number.isNaN(ms)) throw new Error(`no instant: ${text}`)
+  return ms
+}
