@@ -17,7 +17,7 @@ import { MINUTE_MS } from '../model/window.ts'
 import type { Clock, Encoder, Happening, Ledger, Source, TaskState } from '../ports.ts'
 import { Backoff } from './backoff.ts'
 import { Committer } from './committer.ts'
-import { changesIn } from './one-version.ts'
+import { changesIn, newTo } from './one-version.ts'
 import { Packer, type PackOptions } from './pack.ts'
 import { POLICY } from './policy.ts'
 import { type ReaderOptions, WindowReader } from './read.ts'
@@ -132,7 +132,10 @@ export class AccountTask {
     const { clock, source, ledger, encoder, note } = this.parts
     const steps = {
       account: this.options.account,
-      reader: new WindowReader({ ...this.parts, isChange: changesIn(state.seen, clock) }, this.options),
+      reader: new WindowReader(
+        { ...this.parts, isChange: changesIn(state.seen, clock), isNew: newTo(state.seen, clock) },
+        this.options,
+      ),
       packer: new Packer(encoder, this.options),
       committer: new Committer({ ledger, clock, note: happening => this.watch(happening) }),
       clock,
@@ -160,7 +163,7 @@ export class AccountTask {
       await sweep(steps, due, state, this.stop)
       this.backoff.reset()
       if (this.troubled) this.tell('running')
-      this.timetable.cost(due.readBy, clock.monotonic() - beganMs, note)
+      this.timetable.cost(due.readBy, nowMs, clock.monotonic() - beganMs, note)
       const counts = this.tally.counts(source.requests() - requests)
       note({
         kind: 'window.read',

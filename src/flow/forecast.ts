@@ -2,9 +2,9 @@
  * What the schedule will cost, by living it: the same schedule, books and timetable as the connector's, against an API that is only arithmetic,
  * with calls coming evenly and none late. Nothing is sent and no time passes. A real day has peaks, late rows and retries on top.
  */
-import { age, book, type Coverage, check, startCoverage } from '../model/coverage.ts'
+import { age, book, type Coverage, check, startCoverage, unread } from '../model/coverage.ts'
 import { edgeOf, nextDue, type ScheduleEntry } from '../model/schedule.ts'
-import { DAY_MS, HOUR_MS, SECOND_MS, spanMs, split, type Window } from '../model/window.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, spanMs, split, type Window } from '../model/window.ts'
 import { plannedParts } from './read.ts'
 import { Timetable } from './timetable.ts'
 
@@ -33,19 +33,21 @@ export interface Forecast {
   readonly requestsPerDay: number
   /** Requests a day by what the budget allows, 0 to 1. */
   readonly share: number
-  /** Schedules that cost more than half their interval run less often: by what factor. */
+  /** Schedules that cost more than half their interval run less often: by what factor, on average over the day. */
   readonly stretched: ReadonlyMap<string, number>
 }
 
 /** An account behind after this long never catches up. */
 const PATIENCE_MS = 30 * DAY_MS
-/** What was read while catching up has settled by then. */
-const SETTLING_MS = HOUR_MS
+/** What was read while catching up has settled by then, and been read again where it was due. */
+const SETTLING_MS = 12 * HOUR_MS
+/** The newest slots are always still to be read. */
+const NEWEST_MS = 2 * MINUTE_MS
 
 /** Forecasts a first start at `nowMs` and the day after. `null` when the budget is so small that the reading never catches up. */
 export function forecast(options: ForecastOptions, nowMs: number): Forecast | null {
   const life = new ArithmeticLife(options, nowMs)
-  const catchUp = life.until(idle => idle || life.nowMs - nowMs > PATIENCE_MS)
+  const catchUp = life.until(() => life.isCaughtUp || life.nowMs - nowMs > PATIENCE_MS)
   const durationMs = life.nowMs - nowMs
   if (durationMs > PATIENCE_MS) return null
   const total = [...catchUp.values()].reduce(
@@ -75,13 +77,16 @@ class ArithmeticLife {
     this.timetable = new Timetable({ ...options, account: '' })
   }
 
-  /** Lives on until `ends`, which is told whether there is just nothing to do; what was read meanwhile, by schedule. */
-  until(ends: (idle: boolean) => boolean): ReadonlyMap<string, Load> {
+  get isCaughtUp(): boolean {
+    return this.coverage.slots.length > 0 && unread(this.coverage, this.nowMs - NEWEST_MS).length === 0
+  }
+
+  /** Lives on until `ends`; what was read meanwhile, by schedule. */
+  until(ends: () => boolean): ReadonlyMap<string, Load> {
     const loads = new Map<string, Load>()
-    for (;;) {
+    while (!ends()) {
       this.coverage = age(this.coverage, this.nowMs)
       const due = nextDue(this.coverage, this.timetable.plan(this.nowMs, null), this.nowMs, edgeOf(this.nowMs, null))
-      if (ends(due === null)) return loads
       if (due === null) {
         this.nowMs += this.timetable.untilNextTickMs(this.nowMs)
         continue
@@ -91,7 +96,7 @@ class ArithmeticLife {
       this.nowMs += (requests * SECOND_MS) / this.options.requestsPerSecond
       this.coverage =
         due.settled.length > 0 ? check(this.coverage, due.window, readAtMs) : this.booked({ ...due.window, readAtMs })
-      this.timetable.cost(due.readBy, this.nowMs - readAtMs, happening => {
+      this.timetable.cost(due.readBy, readAtMs, this.nowMs - readAtMs, happening => {
         if (happening.kind === 'schedule.stretched') this.stretched.set(happening.schedule, happening.ratio)
       })
       const load = loads.get(due.readBy) ?? { windows: 0, requests: 0 }
@@ -99,6 +104,7 @@ class ArithmeticLife {
       load.requests += requests
       loads.set(due.readBy, load)
     }
+    return loads
   }
 
   private booked(proved: Window & { readonly readAtMs: number }): Coverage {

@@ -18,6 +18,11 @@ export function changesIn(seen: SeenIndex, clock: Clock): (print: Fingerprint) =
   return print => seen.find(print, clock.now())?.sameContent === false
 }
 
+/** Whether a fingerprint is a call that is not in `seen`. */
+export function newTo(seen: SeenIndex, clock: Clock): (print: Fingerprint) => boolean {
+  return print => seen.find(print, clock.now()) === null
+}
+
 const MOST_TWINS = 10_000
 
 /** Ids that came with two contents in one read, so that a single page of them is not believed. Bounded; forgets with the reader. */

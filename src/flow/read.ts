@@ -6,10 +6,10 @@
  *     │ too many rows, or pages not heard ──▶ split ──▶ read each part
  *     └ in doubt ──▶ read again, at most three times ──▶ split; at the floor of 1 s: gap
  *
- * A settled window is first only counted: for one request, and read where the count is not what the books say.
+ * A settled window is compared with the books instead (`compare.ts`), and read where they differ.
  */
 import { ConnectorError, codeOf } from '../errors.ts'
-import type { Proved, Slot } from '../model/coverage.ts'
+import type { Proved } from '../model/coverage.ts'
 import { badRowFingerprint, type Fingerprint, fingerprint } from '../model/fingerprint.ts'
 import { constantShift, countOutside, type FirstPage, firstPageOf, ignoresFilter, shiftText } from '../model/plausible.ts'
 import { type Doubt, ReadProof } from '../model/proof.ts'
@@ -17,14 +17,21 @@ import type { Due } from '../model/schedule.ts'
 import type { BadSighting, Sighting } from '../model/sift.ts'
 import { SECOND_MS, spanMs, split, type Window, windowText } from '../model/window.ts'
 import type { Clock, Happening, Page, Source } from '../ports.ts'
-import { Counting, rangeOf } from './counting.ts'
+import { Comparison, type Glance } from './compare.ts'
 import { distinct, OneVersion, Twins } from './one-version.ts'
+
+/** The rows of one page. */
+export interface Rows {
+  readonly calls: readonly Sighting[]
+  readonly bad: readonly BadSighting[]
+}
 
 /** What a read comes to, piece by piece. */
 export type Step =
-  | { readonly kind: 'rows'; readonly calls: readonly Sighting[]; readonly bad: readonly BadSighting[] }
+  | ({ readonly kind: 'rows' } & Rows)
   | { readonly kind: 'proved'; readonly proved: Proved }
-  | { readonly kind: 'unchanged'; readonly window: Window; readonly checkedMs: number }
+  /** The API counts as many calls as the books, with those that have arrived: `arrivedMs` are their starts. */
+  | { readonly kind: 'unchanged'; readonly window: Window; readonly checkedMs: number; readonly arrivedMs?: readonly number[] }
   | { readonly kind: 'gap'; readonly window: Window; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: unknown }
 
@@ -34,6 +41,8 @@ export interface ReaderParts {
   readonly note: (happening: Happening) => void
   /** Whether this is another content of a call that is known. */
   readonly isChange: (print: Fingerprint) => boolean
+  /** Whether this call was never seen. */
+  readonly isNew: (print: Fingerprint) => boolean
 }
 
 export interface ReaderOptions {
@@ -50,13 +59,19 @@ const MOST_PARTS = 48
 export class WindowReader {
   private readonly parts: ReaderParts
   private readonly options: ReaderOptions
-  private readonly counting = new Counting()
+  private readonly comparison: Comparison
   private readonly twins = new Twins()
   private before: FirstPage | null = null
 
   constructor(parts: ReaderParts, options: ReaderOptions) {
     this.parts = parts
     this.options = options
+    this.comparison = new Comparison({
+      clock: parts.clock,
+      isNew: parts.isNew,
+      glance: (bounds, signal) => this.glance(bounds, signal),
+      readAll: (window, signal) => this.readAll(window, signal),
+    })
   }
 
   /**
@@ -65,39 +80,18 @@ export class WindowReader {
    */
   async *read({ window, settled }: Pick<Due, 'window' | 'settled'>, signal: AbortSignal): AsyncGenerator<Step, void, void> {
     try {
-      yield* settled.length > 0 ? this.compare(settled, signal) : this.readAll(window, signal)
+      yield* settled.length > 0 ? this.comparison.compare(settled, signal) : this.readAll(window, signal)
     } catch (error) {
       if (codeOf(error) === 'BUG') throw error
       if (!signal.aborted) yield { kind: 'failed', error }
     }
   }
 
-  /** One request for a settled range whose calls the API still counts as the books do; where it does not, the range is read. */
-  private async *compare(slots: readonly Slot[], signal: AbortSignal): AsyncGenerator<Step, void, void> {
-    const range = rangeOf(slots)
-    const booked = slots.reduce((sum, { count }) => sum + count, 0)
-    const bounds = this.counting.boundsOf(range)
-    if (bounds === null) return yield* this.readAll(range, signal)
-    const checkedMs = this.parts.clock.now()
+  private async glance(bounds: Window, signal: AbortSignal): Promise<Glance> {
     const { total, ...page } = await this.parts.source.glance(bounds, signal)
     const { calls, bad } = this.sightingsOf(page)
     this.refuseImplausible(bounds, calls)
-    yield { kind: 'rows', calls: this.twins.without(calls), bad }
-    if (total === booked) {
-      this.counting.matched(booked)
-      yield { kind: 'unchanged', window: range, checkedMs }
-    } else if (this.counting.isProved && total !== null && slots.length > 1 && booked > 2 * page.rows.length) {
-      const half = Math.ceil(slots.length / 2)
-      yield* this.compare(slots.slice(0, half), signal)
-      yield* this.compare(slots.slice(half), signal)
-    } else {
-      let found = 0
-      for await (const step of this.readAll(range, signal)) {
-        if (step.kind === 'proved') found += startsIn(step.proved)
-        yield step
-      }
-      this.counting.differed({ total, found, booked })
-    }
+    return { rows: { calls: this.twins.without(calls), bad }, rawRows: page.rows.length, total }
   }
 
   private async *readAll(window: Window, signal: AbortSignal): AsyncGenerator<Step, void, void> {
@@ -121,13 +115,13 @@ export class WindowReader {
     for (let attempt = 1; attempt <= MOST_READS; attempt += 1) {
       const readAtMs = this.parts.clock.now()
       const proof = new ReadProof()
-      const startsMs: number[] = []
-      const cut = yield* this.readOnce(part, proof, startsMs, signal)
+      const starts = new Map<string, number>()
+      const cut = yield* this.readOnce(part, proof, starts, signal)
       if (cut !== null) return cut
       if (proof.drifted) this.parts.note({ kind: 'page.drift', window: part })
       const doubt: Doubt | null = proof.doubt(last)
       if (doubt === null) {
-        yield { kind: 'proved', proved: { ...part, readAtMs, startsMs: startsMs.sort((a, b) => a - b) } }
+        yield { kind: 'proved', proved: { ...part, readAtMs, startsMs: [...starts.values()].sort((a, b) => a - b) } }
         return null
       }
       this.parts.note({ kind: 'window.reread', window: part, reason: doubt })
@@ -136,11 +130,14 @@ export class WindowReader {
     return { reason: 'unproved', parts: 2 }
   }
 
-  /** All pages, once. Why the part must be cut instead, or `null`. */
+  /**
+   * All pages, once. Why the part must be cut instead, or `null`. The starts go by call, since a row that slides is met twice; those that page 1
+   * shows only when asked again are among them.
+   */
   private async *readOnce(
     part: Window,
     proof: ReadProof,
-    startsMs: number[],
+    starts: Map<string, number>,
     signal: AbortSignal,
   ): AsyncGenerator<Step, Cut | null, void> {
     const versions = new OneVersion(this.parts.isChange, this.twins)
@@ -149,7 +146,7 @@ export class WindowReader {
         const { calls, bad } = this.sightingsOf(page)
         if (page.number === 1 && !page.recheck) this.refuseImplausible(part, calls)
         proof.note({ ...page, rawRows: page.rows.length, calls, bad })
-        if (!page.recheck) for (const { call } of calls) if (call.start_time !== null) startsMs.push(call.start_time)
+        for (const { call } of calls) if (call.start_time !== null) starts.set(call.call_id, call.start_time)
         yield { kind: 'rows', calls: versions.take(calls), bad }
         const cut = this.cutFor(part, page, proof)
         if (cut !== null) return cut
@@ -210,7 +207,8 @@ export function plannedParts(rows: number, maxRowsPerRead: number): number {
   return Math.min(Math.max(2, Math.ceil(rows / (maxRowsPerRead * PLANNED_FULLNESS))), MOST_PARTS)
 }
 
-function startsIn({ fromMs, untilMs, startsMs = [] }: Proved): number {
+/** How many of the starts lie in the window. */
+export function startsIn({ fromMs, untilMs }: Window, startsMs: readonly number[]): number {
   return startsMs.filter(startMs => fromMs <= startMs && startMs < untilMs).length
 }
 

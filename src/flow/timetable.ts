@@ -1,6 +1,6 @@
 /**
- * When the schedules tick. A schedule that costs more than half its interval is stretched, and says so, so that catching up and the other
- * schedules still get their turn.
+ * When the schedules tick. A schedule whose runs cost more than half its interval is stretched, and says so, so that catching up and the other
+ * schedules still get their turn. A run is all that was read for one tick, in however many windows.
  */
 import { hash } from 'node:crypto'
 import { type Plan, type ScheduleEntry, tickAt } from '../model/schedule.ts'
@@ -14,9 +14,23 @@ export interface TimetableOptions {
   readonly maxRowsPerRead: number
 }
 
+/** The newest run of a schedule. */
+interface Run {
+  readonly tickMs: number
+  spentMs: number
+}
+
+/** A run may take so much of its interval. */
+const LARGEST_SHARE = 0.5
+/** Intervals grow in halves: ticks are multiples of the interval, so one that differed from run to run would tick at random. */
+const STEPS = 2
+/** An interval is shortened again only when its runs would take less than the share by this factor, or it would go to and fro. */
+const RELUCTANCE = 1.2
+
 export class Timetable {
   private readonly entries: readonly ScheduleEntry[]
   private readonly stretched = new Map<string, number>()
+  private readonly runs = new Map<string, Run>()
   private readonly seed: number
   private readonly limits: Pick<Plan, 'settleMs' | 'rowsPerWindow'>
 
@@ -36,23 +50,45 @@ export class Timetable {
     return Math.max(SECOND_MS / 10, next - nowMs)
   }
 
-  /** Learns what a run of a schedule costs. */
-  cost(name: string, durationMs: number, note: (happening: Happening) => void): void {
+  /** Learns what a window of a schedule cost, whose reading began at `beganMs`. */
+  cost(name: string, beganMs: number, durationMs: number, note: (happening: Happening) => void): void {
     const entry = this.entries.find(({ name: known }) => known === name)
     if (entry === undefined) return
-    const everyMs = Math.max(entry.everyMs, 2 * durationMs)
-    const ratio = everyMs / entry.everyMs
-    if (ratio !== (this.stretched.get(name) ?? 1)) note({ kind: 'schedule.stretched', schedule: name, ratio })
+    const tickMs = this.tickMs(entry, beganMs)
+    const before = this.runs.get(name)
+    if (before !== undefined && before.tickMs !== tickMs) this.shorten(entry, before.spentMs, note)
+    const run = before?.tickMs === tickMs ? before : { tickMs, spentMs: 0 }
+    run.spentMs += durationMs
+    this.runs.set(name, run)
+    const needed = ratioFor(entry, run.spentMs)
+    if (needed > this.ratioOf(name)) this.stretch(name, needed, note)
+  }
+
+  private shorten(entry: ScheduleEntry, spentMs: number, note: (happening: Happening) => void): void {
+    const enough = ratioFor(entry, spentMs * RELUCTANCE)
+    if (enough < this.ratioOf(entry.name)) this.stretch(entry.name, enough, note)
+  }
+
+  private stretch(name: string, ratio: number, note: (happening: Happening) => void): void {
     this.stretched.set(name, ratio)
+    note({ kind: 'schedule.stretched', schedule: name, ratio })
+  }
+
+  private ratioOf(name: string): number {
+    return this.stretched.get(name) ?? 1
   }
 
   private everyMs(entry: ScheduleEntry): number {
-    return entry.everyMs * (this.stretched.get(entry.name) ?? 1)
+    return entry.everyMs * this.ratioOf(entry.name)
   }
 
   /** Accounts tick at different moments, so that many connectors do not ask the same API all at once. */
   private tickMs(entry: ScheduleEntry, nowMs: number): number {
-    const everyMs = this.everyMs(entry)
-    return tickAt(everyMs, this.seed % everyMs, nowMs)
+    return tickAt(this.everyMs(entry), this.seed % entry.everyMs, nowMs)
   }
+}
+
+/** By how much the interval must be longer than configured for runs that cost so much, in half steps from 1. */
+function ratioFor({ everyMs }: ScheduleEntry, spentMs: number): number {
+  return Math.max(1, Math.ceil((STEPS * spentMs) / LARGEST_SHARE / everyMs) / STEPS)
 }

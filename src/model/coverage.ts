@@ -4,7 +4,7 @@
  * spans a slot whole, books it. Everything here is pure: the same coverage and clock give the same answer.
  */
 import { floor, gridOf, slotSizeAt } from './grid.ts'
-import { contains, DAY_MS, HOUR_MS, MINUTE_MS, spanMs, subtract, union, type Window } from './window.ts'
+import { contains, DAY_MS, HOUR_MS, intersect, MINUTE_MS, spanMs, subtract, union, type Window } from './window.ts'
 
 /** The API refuses a start older than this (vendor page: "up to seven days including the current day"). */
 export const HORIZON_MS = 6 * DAY_MS
@@ -63,7 +63,8 @@ export function book(coverage: Coverage, proved: readonly Proved[], nowMs: numbe
       const readAtMs = Math.min(...parts.map(part => part.readAtMs))
       const before = known.get(cell.fromMs)
       const firstReadMs = before?.untilMs === cell.untilMs ? before.firstReadMs : readAtMs
-      const count = sumOf(parts.map(part => countWithin(part.startsMs ?? [], cell)))
+      // A part was asked for with a margin, and neighbours meet the calls in it twice.
+      const count = sumOf(parts.map(part => countWithin(part.startsMs ?? [], intersect(part, cell))))
       return { ...cell, firstReadMs, newestReadMs: readAtMs, count, checkedMs: readAtMs }
     })
   // Slots grow coarser while a read is under way: a coarse one takes the place of the fine ones booked before.
@@ -73,10 +74,11 @@ export function book(coverage: Coverage, proved: readonly Proved[], nowMs: numbe
   return { ...coverage, slots: sorted([...others, ...read]), gaps }
 }
 
-/** Notes that the API still counts as many calls in these whole slots as the books do. */
-export function check(coverage: Coverage, window: Window, checkedMs: number): Coverage {
-  const slots = coverage.slots.map(slot => (contains(window, slot) ? { ...slot, checkedMs } : slot))
-  return { ...coverage, slots }
+/** Notes that the API counts as many calls in these whole slots as the books do, with those that start at `arrivedMs` counted in. */
+export function check(coverage: Coverage, window: Window, checkedMs: number, arrivedMs: readonly number[] = []): Coverage {
+  const starts = arrivedMs.toSorted((a, b) => a - b)
+  const checked = (slot: Slot) => ({ ...slot, checkedMs, count: slot.count + countWithin(starts, slot) })
+  return { ...coverage, slots: coverage.slots.map(slot => (contains(window, slot) ? checked(slot) : slot)) }
 }
 
 /** A slot's share in a part of it: where its calls lie is not known. */

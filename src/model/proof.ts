@@ -2,7 +2,8 @@
  * When is a read complete? The API offers no cursor and no stated order, and rows move while pages are read. So a read is believed only
  * when the numbers agree, or when a second read shows the same set. Rows are published either way; only coverage waits for the proof.
  *
- *   proved:  raw rows = total on first and last page, no row twice, page 1 unchanged when asked again
+ *   proved:  raw rows = total on first and last page, no row twice, page 1 unchanged when asked again, or changed only by as many new
+ *            rows as the total has grown since the last page
  *            or only grown: every row the first page counted was met, none conflicts
  *            or the same set of rows and contents as the read before, and no row came twice in either
  *
@@ -36,7 +37,8 @@ export class ReadProof {
   private repeated = 0
   private conflicts = 0
   private firstPage = ''
-  private recheckedPage: string | null = null
+  /** Page 1, asked again, is another, and what came after the last page does not explain it. */
+  private moved = false
   /** Order-independent sum over (id, content): equal sums and sizes mean equal sets. */
   private sumLow = 0
   private sumHigh = 0
@@ -44,7 +46,7 @@ export class ReadProof {
   note(page: PageFacts): void {
     const sightings = [...page.calls, ...page.bad]
     if (page.recheck) {
-      this.recheckedPage = pageText(sightings)
+      this.moved = pageText(sightings) !== this.firstPage && !this.isExplained(page)
       return
     }
     if (this.pages === 0) {
@@ -56,8 +58,7 @@ export class ReadProof {
     this.pages += 1
     this.rawRows += page.rawRows
     for (const { print } of sightings) {
-      const id = (print[0] ?? 0) * 0x200000 + ((print[1] ?? 0) & 0x1fffff)
-      const content = (print[4] ?? 0) * 0x100000 + ((print[5] ?? 0) & 0xfffff)
+      const [id, content] = [idOf(print), contentOf(print)]
       const known = this.contents.get(id)
       if (known === undefined) {
         this.contents.set(id, content)
@@ -72,7 +73,16 @@ export class ReadProof {
 
   /** Whether the pages moved under the reader: a row on two pages, or page 1 changed. */
   get drifted(): boolean {
-    return this.repeated > 0 || (this.recheckedPage !== null && this.recheckedPage !== this.firstPage)
+    return this.repeated > 0 || this.moved
+  }
+
+  /** Rows that were not there when the last page was read are none that the read has missed; all others must be as they were. */
+  private isExplained({ total, calls, bad }: PageFacts): boolean {
+    if (total === null || this.lastTotal === null) return false
+    const sightings = [...calls, ...bad]
+    const unseen = sightings.filter(({ print }) => !this.contents.has(idOf(print)))
+    const isAsBefore = sightings.every(({ print }) => (this.contents.get(idOf(print)) ?? contentOf(print)) === contentOf(print))
+    return isAsBefore && unseen.length <= total - this.lastTotal
   }
 
   /** `null` when the read is proved, alone or by the read before it; else what is in doubt. */
@@ -101,6 +111,14 @@ export class ReadProof {
       this.sumHigh === other.sumHigh
     )
   }
+}
+
+function idOf(print: Uint32Array): number {
+  return (print[0] ?? 0) * 0x200000 + ((print[1] ?? 0) & 0x1fffff)
+}
+
+function contentOf(print: Uint32Array): number {
+  return (print[4] ?? 0) * 0x100000 + ((print[5] ?? 0) & 0xfffff)
 }
 
 function pageText(sightings: readonly { readonly print: Uint32Array }[]): string {

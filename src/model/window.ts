@@ -26,6 +26,11 @@ export function contains(outer: Window, inner: Window): boolean {
   return outer.fromMs <= inner.fromMs && inner.untilMs <= outer.untilMs
 }
 
+/** What two windows that touch each other share; nothing inside when they do not. */
+export function intersect(one: Window, other: Window): Window {
+  return { fromMs: Math.max(one.fromMs, other.fromMs), untilMs: Math.min(one.untilMs, other.untilMs) }
+}
+
 /**
  * Cuts a window into at most `parts` neighbours of equal length in whole seconds, earliest first. Together they are exactly the window.
  * A window of one second stays whole.

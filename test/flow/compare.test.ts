@@ -1,8 +1,11 @@
 /** Settled ranges are counted for one request, and read only where the count is not what the books say. */
 import { describe, expect, test } from 'vitest'
+import { newTo } from '../../src/flow/one-version.ts'
 import { type Step, WindowReader } from '../../src/flow/read.ts'
+import { Seen } from '../../src/ledger/seen.ts'
 import type { CallLog } from '../../src/model/call-log.ts'
 import { book, type Slot, startCoverage } from '../../src/model/coverage.ts'
+import { fingerprint } from '../../src/model/fingerprint.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, type Window } from '../../src/model/window.ts'
 import { callLog, callsFrom } from '../support/calls.ts'
 import { type Script, ScriptedSource } from '../support/scripted-source.ts'
@@ -22,8 +25,11 @@ function slotsOf(known: readonly CallLog[]): readonly Slot[] {
 
 function accountOf(script: Partial<Script>) {
   const source = new ScriptedSource({ calls: () => calls, pageSize: 100, ...script })
+  const clock = new VirtualClock({ startMs: from + 2 * HOUR_MS })
+  const seen = new Seen(10_000)
+  for (const call of calls) seen.add(fingerprint(call, new Set()), from, 0)
   const reader = new WindowReader(
-    { source, clock: new VirtualClock({ startMs: from + 2 * HOUR_MS }), note: () => undefined, isChange: () => false },
+    { source, clock, note: () => undefined, isChange: () => false, isNew: newTo(seen, clock) },
     { maxRowsPerRead: 5_000, ignored: new Set() },
   )
   const compare = async (settled: readonly Slot[]) => {
@@ -33,7 +39,7 @@ function accountOf(script: Partial<Script>) {
     const ids = steps.flatMap(step => (step.kind === 'rows' ? step.calls.map(({ call }) => call.call_id) : []))
     return { kinds: new Set(steps.map(({ kind }) => kind)), steps, ids, requests: source.requests() - before }
   }
-  return { source, compare }
+  return { source, seen, compare }
 }
 
 describe('a settled range', () => {
@@ -75,6 +81,56 @@ describe('a settled range', () => {
     )
     expect(seconds.reduce((sum, { fromMs, untilMs }) => sum + untilMs - fromMs, 0)).toBe(16 * MINUTE_MS)
   })
+
+  test('is unchanged but for a late call that comes along with its count, and the books are told where it starts', async () => {
+    const late = callLog({ call_id: 'late', start_time: from + 30 * SECOND_MS + 500 })
+    const arrived: CallLog[] = []
+    const { compare } = accountOf({ calls: () => [...arrived, ...calls] })
+    await compare(slotsOf(calls))
+    arrived.push(late)
+    const { ids, requests, steps } = await compare(slotsOf(calls))
+
+    expect(requests).toBe(1)
+    expect(ids).toContain('late')
+    expect(steps.at(-1)).toMatchObject({ kind: 'unchanged', window, arrivedMs: [from + 30 * SECOND_MS + 500] })
+  })
+
+  test('does not take a known call for one that has arrived: what the books miss is read', async () => {
+    const late = callLog({ call_id: 'late', start_time: from + 30 * SECOND_MS + 500 })
+    const arrived: CallLog[] = []
+    const { compare, seen } = accountOf({ calls: () => [...arrived, ...calls] })
+    await compare(slotsOf(calls))
+    arrived.push(late)
+    seen.add(fingerprint(late, new Set()), from, 0)
+    const { steps } = await compare(slotsOf(calls))
+
+    const proved = steps.flatMap(step => (step.kind === 'proved' ? [step.proved] : []))
+    expect(proved.some(({ fromMs, untilMs }) => fromMs <= from && from + MINUTE_MS <= untilMs)).toBe(true)
+  })
+
+  test.each(['oldest', 'newest', 'shuffled'])(
+    'finds every one of several late calls when the API gives the %s first',
+    async order => {
+      const late = [1, 6, 15].map(minute => callLog({ call_id: `late-${minute}`, start_time: from + minute * MINUTE_MS }))
+      const arrived: CallLog[] = []
+      const rank = ({ call_id }: CallLog) => [...call_id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 1_009, 7)
+      const ordered = () => {
+        const all = [...calls, ...arrived].sort((a, b) => (a.start_time ?? 0) - (b.start_time ?? 0))
+        return order === 'oldest' ? all : order === 'newest' ? all.reverse() : all.sort((a, b) => rank(a) - rank(b))
+      }
+      const { compare } = accountOf({ calls: ordered })
+      await compare(slotsOf(calls))
+      arrived.push(...late)
+      const { ids, requests, steps } = await compare(slotsOf(calls))
+
+      expect(ids).toEqual(expect.arrayContaining(late.map(({ call_id }) => call_id)))
+      expect(requests).toBeLessThanOrEqual(11)
+      const told = steps.flatMap(step =>
+        step.kind === 'unchanged' ? (step.arrivedMs ?? []) : step.kind === 'proved' ? (step.proved.startsMs ?? []) : [],
+      )
+      for (const { start_time } of late) expect(told).toContain(start_time)
+    },
+  )
 
   test('is read when a call has gone', async () => {
     const { kinds } = await accountOf({ calls: () => calls.slice(1) }).compare(slotsOf(calls))

@@ -23,6 +23,7 @@ async function read(script: Partial<Script>, options: { maxRowsPerRead?: number;
       clock: new VirtualClock({ startMs: from + HOUR_MS }),
       note: happening => notes.push(happening),
       isChange: () => false,
+      isNew: () => false,
     },
     { maxRowsPerRead: options.maxRowsPerRead ?? 5_000, ignored: new Set() },
   )
@@ -57,6 +58,14 @@ describe('a read is proved', () => {
     expect(proved).toMatchObject([window])
     expect(source.reads).toHaveLength(2)
     expect(notes).toContainEqual({ kind: 'window.reread', window, reason: 'no_total' })
+  })
+
+  test('and counts a call once that slides to the next page, and one that page 1 only shows when asked again', async () => {
+    const newestFirst = (request: number) => callsFrom(from, 250 + (request >= 2 ? 1 : 0) + (request >= 4 ? 1 : 0)).toReversed()
+    const { proved, ids } = await read({ calls: newestFirst })
+
+    expect(ids.size).toBe(252)
+    expect(proved.map(({ startsMs }) => startsMs?.length)).toEqual([252])
   })
 
   test('when it only grew while being read', async () => {
@@ -169,7 +178,7 @@ describe('an answer that cannot be believed', () => {
       for await (const page of original(asked, signal)) yield { ...page, rows: shifted.map(call => ({ call })) }
     }
     const reader = new WindowReader(
-      { source, clock: new VirtualClock({ startMs: from }), note: () => undefined, isChange: () => false },
+      { source, clock: new VirtualClock({ startMs: from }), note: () => undefined, isChange: () => false, isNew: () => false },
       { maxRowsPerRead: 5_000, ignored: new Set() },
     )
     const steps: Step[] = []
@@ -187,7 +196,7 @@ describe('an answer that cannot be believed', () => {
       yield { number: 1, rows, total: 5, recheck: false, unpaged: false }
     }
     const reader = new WindowReader(
-      { source, clock: new VirtualClock({ startMs: from }), note: () => undefined, isChange: () => false },
+      { source, clock: new VirtualClock({ startMs: from }), note: () => undefined, isChange: () => false, isNew: () => false },
       { maxRowsPerRead: 5_000, ignored: new Set() },
     )
     const steps: Step[] = []
@@ -205,7 +214,13 @@ describe('an answer that cannot be believed', () => {
     }
     const notes: Happening[] = []
     const reader = new WindowReader(
-      { source, clock: new VirtualClock({ startMs: from }), note: happening => notes.push(happening), isChange: () => false },
+      {
+        source,
+        clock: new VirtualClock({ startMs: from }),
+        note: happening => notes.push(happening),
+        isChange: () => false,
+        isNew: () => false,
+      },
       { maxRowsPerRead: 5_000, ignored: new Set() },
     )
     const kinds: string[] = []

@@ -4,6 +4,7 @@ import {
   age,
   book,
   type Coverage,
+  check,
   coveredThrough,
   openGap,
   settledThrough,
@@ -41,6 +42,28 @@ describe('booking', () => {
         count: 0,
         checkedMs: now - 9_000,
       },
+    ])
+  })
+
+  test('a call at the border of two parts, which both met it by their margins, is counted once', () => {
+    const middleMs = minute(10) + 30 * SECOND_MS
+    const startsMs = [minute(10) + SECOND_MS, middleMs, middleMs + SECOND_MS]
+    const halves = [
+      { fromMs: minute(10), untilMs: middleMs, readAtMs: now, startsMs },
+      { fromMs: middleMs, untilMs: minute(11), readAtMs: now, startsMs },
+    ]
+
+    expect(book(fresh(), halves, now).slots).toMatchObject([{ count: 3 }])
+  })
+
+  test('a slot that was counted holds the calls that arrived meanwhile, and counts as looked at, not as read', () => {
+    const range = { fromMs: minute(10), untilMs: minute(12) }
+    const once = book(fresh(), [{ ...range, readAtMs: now, startsMs: [minute(10)] }], now)
+    const later = check(once, range, now + MINUTE_MS, [minute(11) + 1, minute(10) + 1, minute(10)])
+
+    expect(later.slots).toMatchObject([
+      { count: 3, newestReadMs: now, checkedMs: now + MINUTE_MS },
+      { count: 1, newestReadMs: now, checkedMs: now + MINUTE_MS },
     ])
   })
 

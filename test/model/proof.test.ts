@@ -30,6 +30,22 @@ describe('a read', () => {
     expect(readOf(page(1, 3, rows(1, 2)), page(2, 3, rows(3)), page(1, 3, rows(1, 4), true)).doubt(null)).toBe('moved')
   })
 
+  test('is proved when page 1, asked again, shows a call that the total says has come since', () => {
+    const read = readOf(page(1, 3, rows(1, 2)), page(2, 3, rows(3)), page(1, 4, rows(4, 1), true))
+
+    expect(read.doubt(null)).toBeNull()
+    expect(read.drifted).toBe(false)
+  })
+
+  test('is in doubt when page 1, asked again, shows more new calls than have come since, or another content', () => {
+    const changed = [sighting({ call_id: 'call-1', status: 'BUSY' })]
+
+    expect(readOf(page(1, 3, rows(1, 2)), page(2, 3, rows(3)), page(1, 4, rows(4, 5), true)).doubt(null)).toBe('moved')
+    expect(readOf(page(1, 3, rows(1, 2)), page(2, 3, rows(3)), page(1, 4, [...rows(4), ...changed], true)).doubt(null)).toBe(
+      'moved',
+    )
+  })
+
   test('that only grew is proved as of its beginning', () => {
     expect(readOf(page(1, 3, rows(1, 2)), page(2, 4, rows(2, 3)), page(3, 4, [])).doubt(null)).toBeNull()
   })

@@ -1,6 +1,6 @@
 /**
  * An account's life in virtual time, from its first start on: the real task, reader, sifting and ledger on an in-memory Kafka, with the requests
- * of each schedule counted. Idle means that the task itself waits for the next tick.
+ * of each schedule counted.
  */
 import { AccountTask } from '../../src/flow/account.ts'
 import type { ScheduleEntry } from '../../src/model/schedule.ts'
@@ -42,7 +42,7 @@ export interface Chapter {
 }
 
 export interface Life {
-  /** From the first start until the task was idle for the first time. */
+  /** From the first start until everything in reach was read once. */
   readonly catchUp: Chapter
   /** `lengthMs`, beginning `settlingMs` after the catch-up. */
   readonly steady: Chapter
@@ -80,6 +80,15 @@ export async function liveThrough(options: LifeOptions, settlingMs: number, leng
     if (isSteady && clock.now() >= steadyFromMs + lengthMs) soft.abort()
   }
   const note = (happening: Happening) => {
+    if (
+      happening.kind === 'standing' &&
+      happening.standing.oldestUnreadMs === null &&
+      happening.standing.coveredThroughMs !== null &&
+      caughtUp === null
+    ) {
+      caughtUp = end(chapter)
+      steadyFromMs = clock.now() + settlingMs
+    }
     if (happening.kind === 'schedule.stretched') stretched.set(happening.schedule, happening.ratio)
     if (happening.kind === 'window.bisected' || happening.kind === 'window.reread') notes.push(happening)
     if (happening.kind !== 'window.read') return
@@ -90,25 +99,13 @@ export async function liveThrough(options: LifeOptions, settlingMs: number, leng
     chapter.updated += counts.updated
     turnPages()
   }
-  const idleClock = {
-    now: () => clock.now(),
-    monotonic: () => clock.monotonic(),
-    sleep: (ms: number, signal: AbortSignal) => {
-      if (caughtUp === null) {
-        caughtUp = end(chapter)
-        steadyFromMs = clock.now() + settlingMs
-      }
-      turnPages()
-      return clock.sleep(ms, signal)
-    },
-  }
   const task = new AccountTask(
     {
       source,
       ledger: ledgerOn(cluster, clock, { startFromMs: options.startFromMs, maxSeen: 5_000_000 }),
       // Values are not looked into here; the Avro encoder has its own tests.
       encoder: { encode: event => Buffer.from(event.call_id) },
-      clock: idleClock,
+      clock,
       random: () => 0.5,
       note,
     },

@@ -5,13 +5,15 @@ import { type CallVersion, versionAt } from './simulator/call.ts'
 import { renderRow } from './simulator/row.ts'
 import type { World } from './simulator/world.ts'
 
-export function worldCalls(world: World): Calls {
+export function worldCalls(world: World, order: 'newest' | 'oldest' | 'by-id' = 'newest'): Calls {
   const normalise = createNormaliser({ timeZone: undefined, optIn: [], note: () => undefined })
   let request = 0
   return {
     select(from, until, nowMs) {
       request += 1
-      const matches = world.select({ from, until, by: 'start' }, nowMs).reverse()
+      const matches = world.select({ from, until, by: 'start' }, nowMs)
+      if (order === 'newest') matches.reverse()
+      if (order === 'by-id') matches.sort((a, b) => a.rank - b.rank)
       const rows = (skip: number, most: number) =>
         matches.slice(skip, skip + most).map(call => {
           const { facts } = call.versions[versionAt(call, nowMs)] as CallVersion
