@@ -1,11 +1,10 @@
 /**
  * `npm run bench`: the whole pipeline against a pre-rendered local API, on a real Kafka, until a read_committed consumer has every record;
- * then the same range again. Prints what it measured with the machine it was measured on, and writes it to `results.md`.
+ * then the same range again; after that, in virtual time, what a day costs in requests (`day.ts`). Prints what it measured with the machine it
+ * was measured on, and writes it to `results.md`.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
-import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
@@ -14,6 +13,8 @@ import { callLog, sighting } from '../support/calls.ts'
 import { Connector, type LogLine, settingsFor } from '../support/connector.ts'
 import { consumeAll, countWithPerfTest } from '../support/independent-consumer.ts'
 import { type Platform, startPlatform } from '../support/platform/platform.ts'
+import { daySection, measureDay } from './day.ts'
+import { machineText, type Section, sectionText, versionText, whole, writeSection } from './results.ts'
 
 const { calls, compression } = new Command('bench')
   .option('--calls <number>', 'unique calls', Number, 500_000)
@@ -88,7 +89,7 @@ function bytesPerSeenCall(): number {
   return seen.bytes / seen.size
 }
 
-async function bench(platform: Platform, api: Api): Promise<string[]> {
+async function bench(platform: Platform, api: Api): Promise<Section['rows']> {
   const name = `bench-${Date.now().toString(36)}`
   const topic = `${name}.call-logs`
   const settings = settingsFor(api, platform, name, {
@@ -104,8 +105,7 @@ async function bench(platform: Platform, api: Api): Promise<string[]> {
   if (keys.size !== calls || first.published !== calls)
     throw new Error(`${calls} calls, ${first.published} published, ${keys.size} keys on the topic`)
   const again = await read(settings, () => Promise.resolve())
-  const whole = (value: number) => Math.round(value).toLocaleString('en-US')
-  const row = (what: string, value: string) => `| ${what} | ${value} |`
+  const row = (measure: string, value: string) => [measure, value] as const
   return [
     row('unique calls/s until a read_committed consumer has them all', whole(calls / first.seconds)),
     row('CPU seconds of the connector per million unique calls', ((first.cpuSeconds / calls) * 1e6).toFixed(1)),
@@ -126,21 +126,18 @@ async function bench(platform: Platform, api: Api): Promise<string[]> {
 const platform = await startPlatform({ log: line => process.stdout.write(`${line}\n`) })
 const api = await startApi()
 try {
-  const rows = await bench(platform, api)
-  const { version }: { version: string } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'))
-  const text = [
-    '# Bench',
-    '',
-    `\`npm run bench -- --calls ${calls} --compression ${compression}\`, call-log-source ${version}, Node ${process.version} with \`${NODE_FLAGS.join(' ')}\`, ` +
-      `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, shared by connector, API, broker (${platform.kind}), registry and consumer; ${new Date().toISOString().slice(0, 10)}.`,
-    '',
-    '| measure | value |',
-    '| --- | --- |',
-    ...rows,
-    '',
-  ].join('\n')
-  process.stdout.write(text)
-  await writeFile(join(import.meta.dirname, 'results.md'), text)
+  const throughput: Section = {
+    title: 'Throughput',
+    about:
+      `\`npm run bench -- --calls ${calls} --compression ${compression}\`, ${await versionText()}, Node ${process.version} with \`${NODE_FLAGS.join(' ')}\`, ` +
+      `${machineText()}, shared by connector, API, broker (${platform.kind}), registry and consumer.`,
+    rows: await bench(platform, api),
+  }
+  const day = await daySection(await measureDay())
+  for (const section of [throughput, day]) {
+    process.stdout.write(sectionText(section))
+    await writeSection(section)
+  }
 } finally {
   await api.stop()
   await platform.stop()

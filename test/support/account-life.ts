@@ -1,6 +1,6 @@
 /**
- * An account's life in virtual time, from its first start on: the real task, reader, sifting and ledger on an in-memory Kafka, with the requests
- * of each schedule counted.
+ * An account's life in virtual time, from its first start on: the real task, reader, paging, budget and sifting, with the ledger on an in-memory
+ * Kafka, and what each schedule asked of the API.
  */
 import { AccountTask } from '../../src/flow/account.ts'
 import type { ScheduleEntry } from '../../src/model/schedule.ts'
@@ -10,99 +10,91 @@ import { ledgerOn, memoryCluster } from './ledger-on-memory.ts'
 import { type Calls, PacedSource } from './paced-source.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
-export const defaultSchedule: readonly ScheduleEntry[] = [
-  { name: 'hot', everyMs: MINUTE_MS, spanMs: 30 * MINUTE_MS },
-  { name: 'warm', everyMs: 30 * MINUTE_MS, spanMs: 6 * HOUR_MS },
-  { name: 'cold', everyMs: DAY_MS, spanMs: 6 * DAY_MS },
-]
-
 export interface LifeOptions {
+  /** Made when the clock is there: a world lives on it. */
   readonly calls: (clock: VirtualClock) => Calls
   readonly startMs: number
-  readonly startFromMs: number
   readonly pageSize: number
   readonly maxRowsPerRead: number
   readonly requestsPerSecond: number
-  readonly settleMs: number
-  readonly latencyMs: number
+  /** From the end of the catch-up to the beginning of the day that is measured. */
+  readonly settlingMs: number
 }
 
-export interface Load {
-  windows: number
-  requests: number
+/** The defaults of the settings. */
+export const usualPolling = {
+  schedule: [
+    { name: 'hot', everyMs: MINUTE_MS, spanMs: 30 * MINUTE_MS },
+    { name: 'warm', everyMs: 30 * MINUTE_MS, spanMs: 6 * HOUR_MS },
+    { name: 'cold', everyMs: DAY_MS, spanMs: 6 * DAY_MS },
+  ] satisfies ScheduleEntry[],
+  settleMs: 5 * MINUTE_MS,
+  startFromMs: 6 * DAY_MS,
 }
 
-/** What was read between two instants. */
-export interface Chapter {
-  readonly bySchedule: ReadonlyMap<string, Load>
-  readonly requests: number
-  readonly created: number
-  readonly updated: number
-  readonly durationMs: number
+/** What was asked and found between two instants. */
+export class Chapter {
+  /** Requests by schedule. */
+  readonly requests: Record<string, number> = {}
+  created = 0
+  updated = 0
+  readonly fromMs: number
+  untilMs: number
+
+  constructor(fromMs: number) {
+    this.fromMs = fromMs
+    this.untilMs = fromMs
+  }
+
+  note({ schedule, counts }: Extract<Happening, { kind: 'window.read' }>, nowMs: number): void {
+    this.requests[schedule] = (this.requests[schedule] ?? 0) + counts.requests
+    this.created += counts.created
+    this.updated += counts.updated
+    this.untilMs = nowMs
+  }
+
+  get allRequests(): number {
+    return Object.values(this.requests).reduce((sum, requests) => sum + requests, 0)
+  }
 }
 
 export interface Life {
   /** From the first start until everything in reach was read once. */
   readonly catchUp: Chapter
-  /** `lengthMs`, beginning `settlingMs` after the catch-up. */
-  readonly steady: Chapter
-  readonly steadyFromMs: number
+  /** 24 hours, some time later. */
+  readonly day: Chapter
   readonly stretched: ReadonlyMap<string, number>
-  readonly notes: readonly Happening[]
 }
 
-export async function liveThrough(options: LifeOptions, settlingMs: number, lengthMs: number): Promise<Life> {
+const LONGEST_MS = 10 * DAY_MS
+
+export async function liveOneDay(options: LifeOptions): Promise<Life> {
   const clock = new VirtualClock({ startMs: options.startMs })
   const source = new PacedSource({ ...options, clock, calls: options.calls(clock) })
-  const cluster = await memoryCluster()
   const soft = new AbortController()
-  const notes: Happening[] = []
   const stretched = new Map<string, number>()
-  let chapter = begin()
-  let caughtUp: Chapter | null = null
-  let steadyFromMs = Number.POSITIVE_INFINITY
-  let isSteady = false
+  const catchUp = new Chapter(clock.now())
+  let [current, day]: [Chapter | null, Chapter | null] = [catchUp, null]
+  let dayFromMs = Number.POSITIVE_INFINITY
 
-  function begin() {
-    return { bySchedule: new Map<string, Load>(), created: 0, updated: 0, fromMs: clock.now(), requestsBefore: source.requests() }
-  }
-  const end = ({ fromMs, requestsBefore, ...rest }: ReturnType<typeof begin>): Chapter => ({
-    ...rest,
-    requests: source.requests() - requestsBefore,
-    durationMs: clock.now() - fromMs,
-  })
-  function turnPages() {
-    if (!isSteady && clock.now() >= steadyFromMs) {
-      isSteady = true
-      steadyFromMs = clock.now()
-      chapter = begin()
-    }
-    if (isSteady && clock.now() >= steadyFromMs + lengthMs) soft.abort()
-  }
   const note = (happening: Happening) => {
-    if (
-      happening.kind === 'standing' &&
-      happening.standing.oldestUnreadMs === null &&
-      happening.standing.coveredThroughMs !== null &&
-      caughtUp === null
-    ) {
-      caughtUp = end(chapter)
-      steadyFromMs = clock.now() + settlingMs
-    }
+    const nowMs = clock.now()
     if (happening.kind === 'schedule.stretched') stretched.set(happening.schedule, happening.ratio)
-    if (happening.kind === 'window.bisected' || happening.kind === 'window.reread') notes.push(happening)
+    if (happening.kind === 'standing' && current === catchUp && happening.standing.coveredThroughMs !== null) {
+      if (happening.standing.oldestUnreadMs === null) [current, dayFromMs] = [null, nowMs + options.settlingMs]
+    }
     if (happening.kind !== 'window.read') return
-    const { schedule, counts } = happening
-    const load = chapter.bySchedule.get(schedule) ?? { windows: 0, requests: 0 }
-    chapter.bySchedule.set(schedule, { windows: load.windows + 1, requests: load.requests + counts.requests })
-    chapter.created += counts.created
-    chapter.updated += counts.updated
-    turnPages()
+    current?.note(happening, nowMs)
+    if (day === null && nowMs >= dayFromMs) {
+      day = new Chapter(nowMs)
+      current = day
+    }
+    if (nowMs >= dayFromMs + DAY_MS || nowMs >= options.startMs + LONGEST_MS) soft.abort()
   }
   const task = new AccountTask(
     {
       source,
-      ledger: ledgerOn(cluster, clock, { startFromMs: options.startFromMs, maxSeen: 5_000_000 }),
+      ledger: ledgerOn(await memoryCluster(), clock, { startFromMs: usualPolling.startFromMs, maxSeen: 5_000_000 }),
       // Values are not looked into here; the Avro encoder has its own tests.
       encoder: { encode: event => Buffer.from(event.call_id) },
       clock,
@@ -110,14 +102,13 @@ export async function liveThrough(options: LifeOptions, settlingMs: number, leng
       note,
     },
     {
+      ...usualPolling,
       account: 'main',
       events: { topic: 'events', partitions: 2 },
       deadLetters: { topic: 'dlq', partitions: 1 },
       keyOf: callId => callId,
-      schedule: defaultSchedule,
       maxRowsPerRead: options.maxRowsPerRead,
       ignored: new Set(),
-      settleMs: options.settleMs,
       retryFailedMs: 15 * MINUTE_MS,
       once: false,
       exitOnFailure: false,
@@ -125,6 +116,6 @@ export async function liveThrough(options: LifeOptions, settlingMs: number, leng
     { soft: soft.signal, hard: new AbortController().signal },
   )
   await task.run()
-  if (caughtUp === null) throw new Error('never caught up')
-  return { catchUp: caughtUp, steady: end(chapter), steadyFromMs, stretched, notes }
+  if (day === null) throw new Error(`not caught up after ${LONGEST_MS / DAY_MS} days`)
+  return { catchUp, day, stretched }
 }

@@ -10,11 +10,14 @@ import { edgeOf } from '../../src/model/schedule.ts'
 import { MINUTE_MS, SECOND_MS, type Window } from '../../src/model/window.ts'
 import type { Clock, Page, Source } from '../../src/ports.ts'
 
-/** The calls of an API as of one instant. */
+/** What an API knows. */
 export interface Calls {
-  /** How many calls start in `[fromMs, untilMs)`, and the raw rows of some of them. */
-  select(fromMs: number, untilMs: number, nowMs: number): { readonly total: number; rows(skip: number, most: number): unknown[] }
-  normalise(rows: readonly unknown[]): Row[]
+  /** The calls that start in `[fromMs, untilMs)`, whole seconds, as of `nowMs`: how many, and some of them. */
+  select(
+    fromMs: number,
+    untilMs: number,
+    nowMs: number,
+  ): { readonly total: number; rows(skip: number, most: number): readonly Row[] }
 }
 
 export interface PacedSourceOptions {
@@ -22,20 +25,23 @@ export interface PacedSourceOptions {
   readonly clock: Clock
   readonly pageSize: number
   readonly requestsPerSecond: number
-  readonly latencyMs: number
 }
 
+/** From a request to its answer. */
+const LATENCY_MS = 150
+
 export class PacedSource implements Source {
-  readonly budget: Budget
   private readonly options: PacedSourceOptions
+  private readonly budget: Budget
   private readonly pages
   private sent = 0
 
   constructor(options: PacedSourceOptions) {
+    const { clock, pageSize, requestsPerSecond } = options
     this.options = options
-    this.budget = createBudget({ requestsPerSecond: options.requestsPerSecond, burst: 1 }, options.clock)
-    const normalise = (rows: readonly unknown[]) => options.calls.normalise(rows)
-    this.pages = { send: this.send, normalise, paging: unprovedPaging(), pageSize: options.pageSize, filters: {} }
+    this.budget = createBudget({ requestsPerSecond, burst: 1 }, clock)
+    const normalise = (rows: readonly unknown[]) => rows as Row[]
+    this.pages = { send: this.send, normalise, paging: unprovedPaging(), pageSize, filters: {} }
   }
 
   async probe(signal: AbortSignal): Promise<void> {
@@ -58,13 +64,13 @@ export class PacedSource implements Source {
   notBeforeMs = (): number => 0
   holdUntil = (): void => undefined
 
-  /** Both bounds inclusive, newest first. */
+  /** Both bounds inclusive. */
   private readonly send: Send = ({ fields, limit, priority }: Ask, signal) =>
     this.budget.run(priority, signal, async permit => {
-      const { calls, clock, latencyMs } = this.options
+      const { calls, clock } = this.options
       permit.sent()
       this.sent += 1
-      await clock.sleep(latencyMs, signal)
+      await clock.sleep(LATENCY_MS, signal)
       const [fromMs, untilMs] = [instantOf(fields.start_time), instantOf(fields.end_time) + SECOND_MS]
       const found = calls.select(fromMs, untilMs, clock.now())
       return { rows: found.rows((Number(fields.page ?? 1) - 1) * limit, limit), total: found.total, limit }

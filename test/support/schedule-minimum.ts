@@ -24,7 +24,7 @@ const SLOT_MS = 60_000
 const EDGE_MS = 5_000
 
 /** Requests between two instants, by schedule. */
-export function minimumRequests(options: MinimumOptions): ReadonlyMap<string, number> {
+export function minimumRequests(options: MinimumOptions): Readonly<Record<string, number>> {
   const { schedule, calls, settleMs, pageSize } = options
   const [shortest, longest] = [schedule.at(0), schedule.at(-1)]
   if (shortest === undefined || longest === undefined) throw new Error('no schedule')
@@ -41,7 +41,7 @@ export function minimumRequests(options: MinimumOptions): ReadonlyMap<string, nu
     return (fromMs < untilMs ? 1 : 0) + covers(changed, (from, until) => rowsAt(tickMs, from, until), pageSize)
   }
 
-  return new Map(
+  return Object.fromEntries(
     schedule.map((entry, index) => {
       const shorter = schedule[index - 1]
       let requests = 0
