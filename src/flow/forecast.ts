@@ -2,9 +2,9 @@
  * What the schedule will cost, by living it: the same schedule, books and timetable as the connector's, against an API that is only arithmetic,
  * with calls coming evenly and none late. Nothing is sent and no time passes. A real day has peaks, late rows and retries on top.
  */
-import { age, book, type Coverage, check, startCoverage, unread } from '../model/coverage.ts'
+import { age, book, type Coverage, check, type Slot, startCoverage, unread } from '../model/coverage.ts'
 import { edgeOf, nextDue, type ScheduleEntry } from '../model/schedule.ts'
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, spanMs, split, type Window } from '../model/window.ts'
+import { DAY_MS, HOUR_MS, intersect, MINUTE_MS, SECOND_MS, spanMs, split, type Window } from '../model/window.ts'
 import { plannedParts } from './read.ts'
 import { Timetable } from './timetable.ts'
 
@@ -17,6 +17,8 @@ export interface ForecastOptions {
   readonly pageSize: number
   readonly requestsPerSecond: number
   readonly callsPerDay: number
+  /** Whose ticks: those of different accounts come at different moments, which makes a difference of some percent. */
+  readonly account?: string
 }
 
 /** What one schedule comes to. */
@@ -33,14 +35,14 @@ export interface Forecast {
   readonly requestsPerDay: number
   /** Requests a day by what the budget allows, 0 to 1. */
   readonly share: number
-  /** Schedules that cost more than half their interval run less often: by what factor, on average over the day. */
+  /** Schedules that cost more than half their interval run less often: by what factor at the end of the day. */
   readonly stretched: ReadonlyMap<string, number>
 }
 
 /** An account behind after this long never catches up. */
 const PATIENCE_MS = 30 * DAY_MS
 /** What was read while catching up has settled by then, and been read again where it was due. */
-const SETTLING_MS = 12 * HOUR_MS
+const SETTLING_MS = 6 * HOUR_MS
 /** The newest slots are always still to be read. */
 const NEWEST_MS = 2 * MINUTE_MS
 
@@ -74,7 +76,7 @@ class ArithmeticLife {
     this.options = options
     this.nowMs = nowMs
     this.coverage = startCoverage(nowMs, options.startFromMs)
-    this.timetable = new Timetable({ ...options, account: '' })
+    this.timetable = new Timetable({ account: '', ...options })
   }
 
   get isCaughtUp(): boolean {
@@ -109,7 +111,8 @@ class ArithmeticLife {
 
   private booked(proved: Window & { readonly readAtMs: number }): Coverage {
     const coverage = book(this.coverage, [proved], this.nowMs)
-    return { ...coverage, slots: coverage.slots.map(slot => ({ ...slot, count: this.callsIn(slot) })) }
+    const counted = (slot: Slot) => (spanMs(intersect(slot, proved)) > 0 ? { ...slot, count: this.callsIn(slot) } : slot)
+    return { ...coverage, slots: coverage.slots.map(counted) }
   }
 
   /** As `flow/read.ts` and the source read: whole pages, page 1 once more after several, too many rows in planned parts. */

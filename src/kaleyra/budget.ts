@@ -1,13 +1,15 @@
 /**
  * The account's request budget: one limiter per API key, in front of every request. A token bucket (GCRA) on the monotonic clock that
- * starts empty, so that a restart earns nothing; a hold that the API asked for (Retry-After); and a rate that halves on 429 and comes
- * back slowly. Requests go out one at a time, those that finish a read before those that begin one.
+ * starts empty, so that a restart earns nothing; a hold that the API asked for (Retry-After, or nothing left); a rate that halves on 429 and
+ * comes back slowly; and what the API says is left, spread until there is more. Nothing of it ever makes the rate higher than configured.
+ * Requests go out one at a time, those that finish a read before those that begin one.
  *
- *   earliest next request = max(theoretical arrival - (burst - 1) intervals, hold)
+ *   earliest next request = max(theoretical arrival - (burst - 1) intervals, hold, last request + time to reset / requests left)
  */
 import PQueue from 'p-queue'
 import { ConnectorError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
+import type { Allowance } from './rate-headers.ts'
 
 export interface BudgetOptions {
   /** Requests per second, above 0. */
@@ -36,6 +38,11 @@ export interface Budget {
   good(): void
   /** Nothing is sent before this instant, epoch milliseconds. Never shortens a hold; a wall clock that jumps does not either. */
   holdUntil(instantMs: number): void
+  /**
+   * The API said how much is left. Nothing: nothing is sent until the reset, at most an hour, then one request asks anew. Else what is left is
+   * spread evenly until the reset, when that is slower than the rate. The newest word counts.
+   */
+  obey(allowance: Allowance): void
   /** The latest hold, epoch milliseconds; 0 when there was none. */
   notBeforeMs(): number
   /** The share of the configured rate that was used lately (about a minute), 0 to 1. */
@@ -48,6 +55,8 @@ const ANSWERS_PER_STEP = 20
 /** Timers overflow beyond 24.8 days and would fire at once, so long holds are slept in pieces. */
 const LONGEST_SLEEP_MS = 3_600_000
 const USE_MEMORY_MS = 60_000
+/** A header is believed for so long that nothing is left: what stands still for longer should be told so by a Retry-After. */
+const LONGEST_EMPTY_MS = 3_600_000
 
 export function createBudget(options: BudgetOptions, clock: Clock): Budget {
   const { requestsPerSecond, burst } = options
@@ -62,6 +71,9 @@ export function createBudget(options: BudgetOptions, clock: Clock): Budget {
   let arrivalMs = clock.monotonic() + burst * intervalMs()
   let holdMs = Number.NEGATIVE_INFINITY
   let notBeforeMs = 0
+  let sentMs = Number.NEGATIVE_INFINITY
+  /** What the API says is left, spread. */
+  let spread = { intervalMs: 0, untilMs: Number.NEGATIVE_INFINITY }
   let used = 0
   let usedAtMs = clock.monotonic()
 
@@ -71,7 +83,8 @@ export function createBudget(options: BudgetOptions, clock: Clock): Budget {
   }
 
   async function take(signal: AbortSignal): Promise<Permit> {
-    const pacedMs = () => arrivalMs - (burst - 1) * intervalMs()
+    const spreadMs = () => (clock.monotonic() < spread.untilMs ? Math.min(spread.untilMs, sentMs + spread.intervalMs) : 0)
+    const pacedMs = () => Math.max(arrivalMs - (burst - 1) * intervalMs(), spreadMs())
     const heldMs = Math.max(0, holdMs - Math.max(clock.monotonic(), pacedMs()))
     for (;;) {
       if (signal.aborted) throw stopped()
@@ -81,20 +94,39 @@ export function createBudget(options: BudgetOptions, clock: Clock): Budget {
     }
     const before = arrivalMs
     const book = () => {
-      arrivalMs = Math.max(before, clock.monotonic()) + intervalMs()
+      sentMs = clock.monotonic()
+      // A request that was given up may leave after its successor has taken its turn: that turn stays booked.
+      arrivalMs = Math.max(arrivalMs, Math.max(before, sentMs) + intervalMs())
     }
     book()
     noteUse(clock.monotonic(), 1)
     return { heldMs, sent: book }
   }
 
+  function holdUntil(instantMs: number): void {
+    if (!Number.isFinite(instantMs) || instantMs <= 0) return
+    notBeforeMs = Math.max(notBeforeMs, instantMs)
+    holdMs = Math.max(holdMs, clock.monotonic() + instantMs - clock.now())
+  }
+
   return {
     async run(priority, signal, task) {
+      // The queue gives a place away as soon as its signal aborts, also one whose request is still under way: so it knows only of the waiting.
+      const waiting = new AbortController()
+      const leave = () => waiting.abort()
+      if (signal.aborted) leave()
+      signal.addEventListener('abort', leave, { once: true })
+      const begin = async () => {
+        signal.removeEventListener('abort', leave)
+        return task(await take(signal))
+      }
       try {
-        return await queue.add(async () => task(await take(signal)), { priority, signal })
+        return await queue.add(begin, { priority, signal: waiting.signal })
       } catch (error) {
         if (signal.aborted && !(error instanceof ConnectorError)) throw stopped()
         throw error
+      } finally {
+        signal.removeEventListener('abort', leave)
       }
     },
     slower() {
@@ -109,10 +141,10 @@ export function createBudget(options: BudgetOptions, clock: Clock): Budget {
       share = Math.min(1, share + RECOVERY_STEP)
       goodAnswers = 0
     },
-    holdUntil(instantMs) {
-      if (!Number.isFinite(instantMs) || instantMs <= 0) return
-      notBeforeMs = Math.max(notBeforeMs, instantMs)
-      holdMs = Math.max(holdMs, clock.monotonic() + instantMs - clock.now())
+    holdUntil,
+    obey({ remaining, resetMs }) {
+      if (remaining === 0) holdUntil(clock.now() + Math.min(resetMs, LONGEST_EMPTY_MS))
+      else spread = { intervalMs: resetMs / remaining, untilMs: clock.monotonic() + resetMs }
     },
     notBeforeMs: () => notBeforeMs,
     usedRatio() {

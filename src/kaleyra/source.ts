@@ -10,10 +10,12 @@ import { MINUTE_MS, type Window } from '../model/window.ts'
 import type { Clock, Happening, RequestOutcome, Source } from '../ports.ts'
 import { type Budget, createBudget } from './budget.ts'
 import { judge, skewOf } from './envelope.ts'
+import { httpDateMs } from './http-dates.ts'
 import { createNormaliser } from './normalise.ts'
 import { adoptPaging, dialectOf, readFirstPage, readPages, unprovedPaging } from './pages.ts'
 import { probe } from './probe.ts'
 import { asDocumented } from './question.ts'
+import { allowanceOf } from './rate-headers.ts'
 import { type Send, withRetry } from './retry.ts'
 import { createTransport } from './transport.ts'
 
@@ -94,6 +96,8 @@ export function createKaleyraSource(options: KaleyraSourceOptions, deps: Kaleyra
       try {
         const raw = await transport.ask({ style, fields: new URLSearchParams(fields), limit }, signal, permit.sent)
         skewMs = skewOf(raw) ?? skewMs
+        const allowance = allowanceOf(raw.headers, httpDateMs(raw.headers.date) ?? raw.receivedMs)
+        if (allowance !== null) budget.obey(allowance)
         const answer = judge(raw)
         budget.good()
         done(isTrial === true ? 'probe' : 'ok')

@@ -200,6 +200,11 @@ function mergeSlots(slots: readonly Slot[], grid: readonly Window[]): Slot[] {
   let next = 0
   for (const cell of grid) {
     while (next < slots.length && (slots[next]?.untilMs ?? 0) <= cell.fromMs) next += 1
+    const same = slots[next]
+    if (same !== undefined && same.fromMs === cell.fromMs && same.untilMs === cell.untilMs) {
+      merged.push(same)
+      continue
+    }
     const inside: Slot[] = []
     for (let at = next; at < slots.length; at += 1) {
       const slot = slots[at]

@@ -177,6 +177,40 @@ describe('Retry-After', () => {
   })
 })
 
+describe('rate headers', () => {
+  test('that say nothing is left hold the next request until the reset, also when they come with a failure', async () => {
+    const empty = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '40' }
+    const { read, times, source, clock } = await open(failing(1, answer(500, empty)))
+
+    await read()
+
+    expect(times()).toEqual([1_000, 41_000])
+    expect(source.notBeforeMs()).toBe(clock.now())
+  })
+
+  test('that say little is left slow the reading down', async () => {
+    const { read, times } = await open((_, response) =>
+      json(response, success(rows(0, 2)), 200, { 'ratelimit-policy': '"minute";q=60;w=60', ratelimit: '"minute";r=4;t=40' }),
+    )
+
+    await read()
+    await read()
+    await read()
+
+    expect(times()).toEqual([1_000, 11_000, 21_000])
+  })
+
+  test('that make no sense change nothing', async () => {
+    const nonsense = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1e99', ratelimit: ';;;="' }
+    const { read, times } = await open((_, response) => json(response, success(rows(0, 2)), 200, nonsense))
+
+    await read()
+    await read()
+
+    expect(times()).toEqual([1_000, 2_000])
+  })
+})
+
 describe('second tries', () => {
   test.each([
     ['unavailable', answer(500), 5, 'API_UNAVAILABLE'],
