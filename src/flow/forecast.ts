@@ -62,7 +62,8 @@ export function forecast(options: ForecastOptions, nowMs: number): Forecast | nu
   const day = life.until(() => life.nowMs >= beginMs + DAY_MS)
   const requestsPerDay = [...day.values()].reduce((sum, { requests }) => sum + requests, 0)
   const share = requestsPerDay / (options.requestsPerSecond * ((life.nowMs - beginMs) / SECOND_MS))
-  return { catchUp: { ...total, durationMs }, day, requestsPerDay, share, stretched: life.stretched }
+  const stretched = new Map([...life.stretched].filter(([, ratio]) => ratio > 1))
+  return { catchUp: { ...total, durationMs }, day, requestsPerDay, share, stretched }
 }
 
 class ArithmeticLife {
