@@ -91,7 +91,7 @@ async function readInto(
 ): Promise<Window[]> {
   const unproved: Window[] = []
   const limits = { maxRowsPerRead: polling.maxRowsPerRead, ignored: new Set(records.ignoreChangesIn) }
-  const reader = new WindowReader({ source, clock, note: () => undefined, isChange: () => false }, limits)
+  const reader = new WindowReader({ source, clock, note: () => undefined, isChange: () => false, isNew: () => true }, limits)
   for (const window of windows) {
     for await (const step of reader.read({ window, settled: [] }, signal)) {
       if (step.kind === 'failed') throw step.error

@@ -17,7 +17,7 @@ import { MINUTE_MS } from '../model/window.ts'
 import type { Clock, Encoder, Happening, Ledger, Source, TaskState } from '../ports.ts'
 import { Backoff } from './backoff.ts'
 import { Committer } from './committer.ts'
-import { changesIn, newTo } from './one-version.ts'
+import { memoryOf } from './one-version.ts'
 import { Packer, type PackOptions } from './pack.ts'
 import { POLICY } from './policy.ts'
 import { type ReaderOptions, WindowReader } from './read.ts'
@@ -132,10 +132,7 @@ export class AccountTask {
     const { clock, source, ledger, encoder, note } = this.parts
     const steps = {
       account: this.options.account,
-      reader: new WindowReader(
-        { ...this.parts, isChange: changesIn(state.seen, clock), isNew: newTo(state.seen, clock) },
-        this.options,
-      ),
+      reader: new WindowReader({ ...this.parts, ...memoryOf(state.seen, clock) }, this.options),
       packer: new Packer(encoder, this.options),
       committer: new Committer({ ledger, clock, note: happening => this.watch(happening) }),
       clock,

@@ -13,7 +13,7 @@ import type { Sighting } from '../model/sift.ts'
 import type { Window } from '../model/window.ts'
 import type { Clock } from '../ports.ts'
 import { Counting, rangeOf } from './counting.ts'
-import { type Rows, type Step, startsIn } from './read.ts'
+import type { Rows, Step } from './read.ts'
 
 /** The first page of some bounds, and what the API counts there. */
 export interface Glance {
@@ -144,6 +144,11 @@ function cut(slots: readonly Slot[], nowMs: number): { older: readonly Slot[]; n
   const index = slots.findIndex(slot => nowMs - slot.untilMs < middleMs)
   const at = Math.min(Math.max(index, 1), slots.length - 1)
   return { older: slots.slice(0, at), newer: slots.slice(at) }
+}
+
+/** How many of the starts lie in the window. */
+function startsIn({ fromMs, untilMs }: Window, startsMs: readonly number[]): number {
+  return startsMs.filter(startMs => fromMs <= startMs && startMs < untilMs).length
 }
 
 function startsOf(calls: readonly Sighting[]): number[] {

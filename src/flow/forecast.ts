@@ -63,7 +63,9 @@ export function forecast(options: ForecastOptions, nowMs: number): Forecast | nu
   const requestsPerDay = [...day.values()].reduce((sum, { requests }) => sum + requests, 0)
   const share = requestsPerDay / (options.requestsPerSecond * ((life.nowMs - beginMs) / SECOND_MS))
   const stretched = new Map([...life.stretched].filter(([, ratio]) => ratio > 1))
-  return { catchUp: { ...total, durationMs }, day, requestsPerDay, share, stretched }
+  const names = [...options.schedule.map(({ name }) => name), ...day.keys()]
+  const inOrder = new Map(names.flatMap(name => [[name, day.get(name) ?? { windows: 0, requests: 0 }] as const]))
+  return { catchUp: { ...total, durationMs }, day: inOrder, requestsPerDay, share, stretched }
 }
 
 class ArithmeticLife {

@@ -13,14 +13,19 @@ interface Version {
   readonly print: Fingerprint
 }
 
-/** Whether a fingerprint is another content of a call in `seen`. */
-export function changesIn(seen: SeenIndex, clock: Clock): (print: Fingerprint) => boolean {
-  return print => seen.find(print, clock.now())?.sameContent === false
+/** What a reader may ask about a call before it is sifted. */
+export interface Memory {
+  /** Whether this is another content of a call that is known. */
+  readonly isChange: (print: Fingerprint) => boolean
+  /** Whether this call was never seen. */
+  readonly isNew: (print: Fingerprint) => boolean
 }
 
-/** Whether a fingerprint is a call that is not in `seen`. */
-export function newTo(seen: SeenIndex, clock: Clock): (print: Fingerprint) => boolean {
-  return print => seen.find(print, clock.now()) === null
+export function memoryOf(seen: SeenIndex, clock: Clock): Memory {
+  return {
+    isChange: print => seen.find(print, clock.now())?.sameContent === false,
+    isNew: print => seen.find(print, clock.now()) === null,
+  }
 }
 
 const MOST_TWINS = 10_000

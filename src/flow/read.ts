@@ -10,7 +10,7 @@
  */
 import { ConnectorError, codeOf } from '../errors.ts'
 import type { Proved } from '../model/coverage.ts'
-import { badRowFingerprint, type Fingerprint, fingerprint } from '../model/fingerprint.ts'
+import { badRowFingerprint, fingerprint } from '../model/fingerprint.ts'
 import { constantShift, countOutside, type FirstPage, firstPageOf, ignoresFilter, shiftText } from '../model/plausible.ts'
 import { type Doubt, ReadProof } from '../model/proof.ts'
 import type { Due } from '../model/schedule.ts'
@@ -18,7 +18,7 @@ import type { BadSighting, Sighting } from '../model/sift.ts'
 import { SECOND_MS, spanMs, split, type Window, windowText } from '../model/window.ts'
 import type { Clock, Happening, Page, Source } from '../ports.ts'
 import { Comparison, type Glance } from './compare.ts'
-import { distinct, OneVersion, Twins } from './one-version.ts'
+import { distinct, type Memory, OneVersion, Twins } from './one-version.ts'
 
 /** The rows of one page. */
 export interface Rows {
@@ -35,14 +35,10 @@ export type Step =
   | { readonly kind: 'gap'; readonly window: Window; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: unknown }
 
-export interface ReaderParts {
+export interface ReaderParts extends Memory {
   readonly source: Source
   readonly clock: Clock
   readonly note: (happening: Happening) => void
-  /** Whether this is another content of a call that is known. */
-  readonly isChange: (print: Fingerprint) => boolean
-  /** Whether this call was never seen. */
-  readonly isNew: (print: Fingerprint) => boolean
 }
 
 export interface ReaderOptions {
@@ -205,11 +201,6 @@ export class WindowReader {
 /** In how many parts a window with this many rows is read. */
 export function plannedParts(rows: number, maxRowsPerRead: number): number {
   return Math.min(Math.max(2, Math.ceil(rows / (maxRowsPerRead * PLANNED_FULLNESS))), MOST_PARTS)
-}
-
-/** How many of the starts lie in the window. */
-export function startsIn({ fromMs, untilMs }: Window, startsMs: readonly number[]): number {
-  return startsMs.filter(startMs => fromMs <= startMs && startMs < untilMs).length
 }
 
 interface Cut {

@@ -17,7 +17,7 @@ export interface TimetableOptions {
 /** The newest run of a schedule. */
 interface Run {
   readonly tickMs: number
-  spentMs: number
+  readonly spentMs: number
 }
 
 /** A run may take so much of its interval. */
@@ -54,14 +54,14 @@ export class Timetable {
   cost(name: string, beganMs: number, durationMs: number, note: (happening: Happening) => void): void {
     const entry = this.entries.find(({ name: known }) => known === name)
     if (entry === undefined) return
-    const tickMs = this.tickMs(entry, beganMs)
     const before = this.runs.get(name)
-    if (before !== undefined && before.tickMs !== tickMs) this.shorten(entry, before.spentMs, note)
-    const run = before?.tickMs === tickMs ? before : { tickMs, spentMs: 0 }
-    run.spentMs += durationMs
-    this.runs.set(name, run)
-    const needed = ratioFor(entry, run.spentMs)
+    const isSameRun = before?.tickMs === this.tickMs(entry, beganMs)
+    if (before !== undefined && !isSameRun) this.shorten(entry, before.spentMs, note)
+    const spentMs = (isSameRun ? before.spentMs : 0) + durationMs
+    const needed = ratioFor(entry, spentMs)
     if (needed > this.ratioOf(name)) this.stretch(name, needed, note)
+    // By the interval as it is now, or the rest of this run would count as another.
+    this.runs.set(name, { tickMs: this.tickMs(entry, beganMs), spentMs })
   }
 
   private shorten(entry: ScheduleEntry, spentMs: number, note: (happening: Happening) => void): void {

@@ -1,6 +1,6 @@
 /** Settled ranges are counted for one request, and read only where the count is not what the books say. */
 import { describe, expect, test } from 'vitest'
-import { newTo } from '../../src/flow/one-version.ts'
+import { memoryOf } from '../../src/flow/one-version.ts'
 import { type Step, WindowReader } from '../../src/flow/read.ts'
 import { Seen } from '../../src/ledger/seen.ts'
 import type { CallLog } from '../../src/model/call-log.ts'
@@ -29,7 +29,7 @@ function accountOf(script: Partial<Script>) {
   const seen = new Seen(10_000)
   for (const call of calls) seen.add(fingerprint(call, new Set()), from, 0)
   const reader = new WindowReader(
-    { source, clock, note: () => undefined, isChange: () => false, isNew: newTo(seen, clock) },
+    { source, clock, note: () => undefined, ...memoryOf(seen, clock) },
     { maxRowsPerRead: 5_000, ignored: new Set() },
   )
   const compare = async (settled: readonly Slot[]) => {

@@ -3,6 +3,7 @@
  * Kafka, and what each schedule asked of the API.
  */
 import { AccountTask } from '../../src/flow/account.ts'
+import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import type { ScheduleEntry } from '../../src/model/schedule.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
@@ -107,6 +108,7 @@ export async function liveOneDay(options: LifeOptions): Promise<Life> {
       events: { topic: 'events', partitions: 2 },
       deadLetters: { topic: 'dlq', partitions: 1 },
       keyOf: callId => callId,
+      numbers: protectionOf(ALL_PLAIN, undefined),
       maxRowsPerRead: options.maxRowsPerRead,
       ignored: new Set(),
       retryFailedMs: 15 * MINUTE_MS,

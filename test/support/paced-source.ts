@@ -4,6 +4,7 @@
  */
 import { type Budget, createBudget } from '../../src/kaleyra/budget.ts'
 import { readFirstPage, readPages, unprovedPaging } from '../../src/kaleyra/pages.ts'
+import { asDocumented } from '../../src/kaleyra/question.ts'
 import type { Ask, Send } from '../../src/kaleyra/retry.ts'
 import type { Row } from '../../src/model/call-log.ts'
 import { edgeOf } from '../../src/model/schedule.ts'
@@ -41,7 +42,7 @@ export class PacedSource implements Source {
     this.options = options
     this.budget = createBudget({ requestsPerSecond, burst: 1 }, clock)
     const normalise = (rows: readonly unknown[]) => rows as Row[]
-    this.pages = { send: this.send, normalise, paging: unprovedPaging(), pageSize, filters: {} }
+    this.pages = { send: this.send, normalise, paging: unprovedPaging(), spoken: asDocumented(), pageSize, filters: {} }
   }
 
   async probe(signal: AbortSignal): Promise<void> {
@@ -59,21 +60,23 @@ export class PacedSource implements Source {
 
   dialect = () => null
   adopt = (): void => undefined
+  forget = (): void => undefined
   skewMs = (): number => 0
   requests = (): number => this.sent
   notBeforeMs = (): number => 0
   holdUntil = (): void => undefined
 
   /** Both bounds inclusive. */
-  private readonly send: Send = ({ fields, limit, priority }: Ask, signal) =>
+  private readonly send: Send = ({ fields, priority }: Ask, signal) =>
     this.budget.run(priority, signal, async permit => {
-      const { calls, clock } = this.options
+      const { calls, clock, pageSize } = this.options
       permit.sent()
       this.sent += 1
       await clock.sleep(LATENCY_MS, signal)
       const [fromMs, untilMs] = [instantOf(fields.start_time), instantOf(fields.end_time) + SECOND_MS]
       const found = calls.select(fromMs, untilMs, clock.now())
-      return { rows: found.rows((Number(fields.page ?? 1) - 1) * limit, limit), total: found.total, limit }
+      const skip = (Number(fields.page ?? 1) - 1) * pageSize
+      return { rows: found.rows(skip, pageSize), total: found.total, limit: pageSize }
     })
 }
 
