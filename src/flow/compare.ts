@@ -1,11 +1,14 @@
 /**
  * Comparing settled slots with the API for one request where nothing has come or gone, and finding what has for a few, instead of a page
  * for every hundred rows. A count's answer brings its first page along: calls on it that were never seen explain so much of the difference.
- * What is left is searched for, newer part first, because a call appears the rarer the older its slot is:
+ * What is left is searched for in parts:
  *
  *   count ──equal, or the new calls on its page explain it──▶ unchanged but for those
- *     └ differs ──▶ count the newer part; the older part's difference is what is left over, for no request
+ *     └ differs ──▶ count the part that the page did not show; what is left over is the other part's difference, for no request
  *           └ a single slot, or so many differences that counting would not spare the reading ──▶ read
+ *
+ * A call that comes between two of these counts makes the second wrong by one. That costs a request or a minute: nothing is covered by
+ * counting, and the next count tells.
  */
 import type { Slot } from '../model/coverage.ts'
 import type { Fingerprint } from '../model/fingerprint.ts'
@@ -134,7 +137,7 @@ export class Comparison {
 function unchanged({ slots, arrivedMs, checkedMs }: Finding): Step {
   const window = rangeOf(slots)
   const arrived = arrivedMs.filter(startMs => window.fromMs <= startMs && startMs < window.untilMs)
-  return { kind: 'unchanged', window, checkedMs, ...(arrived.length > 0 && { arrivedMs: arrived }) }
+  return { kind: 'unchanged', window: { ...window, ...(arrived.length > 0 && { arrivedMs: arrived }) }, checkedMs }
 }
 
 /** Calls appear about as often within each doubling of their age, so that is where half the difference is to be expected. */

@@ -9,7 +9,7 @@
  * A settled window is compared with the books instead (`compare.ts`), and read where they differ.
  */
 import { ConnectorError, codeOf } from '../errors.ts'
-import type { Proved } from '../model/coverage.ts'
+import type { Counted, Proved } from '../model/coverage.ts'
 import { badRowFingerprint, fingerprint } from '../model/fingerprint.ts'
 import { constantShift, countOutside, type FirstPage, firstPageOf, ignoresFilter, shiftText } from '../model/plausible.ts'
 import { type Doubt, ReadProof } from '../model/proof.ts'
@@ -30,8 +30,7 @@ export interface Rows {
 export type Step =
   | ({ readonly kind: 'rows' } & Rows)
   | { readonly kind: 'proved'; readonly proved: Proved }
-  /** The API counts as many calls as the books, with those that have arrived: `arrivedMs` are their starts. */
-  | { readonly kind: 'unchanged'; readonly window: Window; readonly checkedMs: number; readonly arrivedMs?: readonly number[] }
+  | { readonly kind: 'unchanged'; readonly window: Counted; readonly checkedMs: number }
   | { readonly kind: 'gap'; readonly window: Window; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: unknown }
 

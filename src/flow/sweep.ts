@@ -39,7 +39,7 @@ export async function sweep(parts: Sweep, due: Due, state: AccountState, stop: S
       proved.push(step.proved)
       state.coverage = book(state.coverage, proved, observedAtMs)
     } else if (step.kind === 'unchanged') {
-      state.coverage = check(state.coverage, step.window, step.checkedMs, step.arrivedMs)
+      state.coverage = check(state.coverage, step.window, step.checkedMs)
     } else if (step.kind === 'gap') {
       state.coverage = openGap(state.coverage, step.window, step.reason, observedAtMs)
     } else {

@@ -47,6 +47,12 @@ export interface Proved extends Window {
   readonly startsMs?: readonly number[]
 }
 
+/** A range that the API counts as the books do, but for calls that have come. */
+export interface Counted extends Window {
+  /** The starts of those calls. */
+  readonly arrivedMs?: readonly number[]
+}
+
 /** The first start reaches back `startFromMs`, yet never so far that the API would refuse it before it can be asked. */
 export function startCoverage(nowMs: number, startFromMs: number): Coverage {
   const reachMs = Math.min(startFromMs, HORIZON_MS - 5 * MINUTE_MS)
@@ -74,11 +80,11 @@ export function book(coverage: Coverage, proved: readonly Proved[], nowMs: numbe
   return { ...coverage, slots: sorted([...others, ...read]), gaps }
 }
 
-/** Notes that the API counts as many calls in these whole slots as the books do, with those that start at `arrivedMs` counted in. */
-export function check(coverage: Coverage, window: Window, checkedMs: number, arrivedMs: readonly number[] = []): Coverage {
-  const starts = arrivedMs.toSorted((a, b) => a - b)
-  const checked = (slot: Slot) => ({ ...slot, checkedMs, count: slot.count + countWithin(starts, slot) })
-  return { ...coverage, slots: coverage.slots.map(slot => (contains(window, slot) ? checked(slot) : slot)) }
+/** Notes that the API counts as many calls in these whole slots as the books do, with those that have arrived. */
+export function check(coverage: Coverage, counted: Counted, checkedMs: number): Coverage {
+  const arrivedMs = counted.arrivedMs?.toSorted((a, b) => a - b) ?? []
+  const checked = (slot: Slot) => ({ ...slot, checkedMs, count: slot.count + countWithin(arrivedMs, slot) })
+  return { ...coverage, slots: coverage.slots.map(slot => (contains(counted, slot) ? checked(slot) : slot)) }
 }
 
 /** A slot's share in a part of it: where its calls lie is not known. */

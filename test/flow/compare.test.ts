@@ -92,7 +92,7 @@ describe('a settled range', () => {
 
     expect(requests).toBe(1)
     expect(ids).toContain('late')
-    expect(steps.at(-1)).toMatchObject({ kind: 'unchanged', window, arrivedMs: [from + 30 * SECOND_MS + 500] })
+    expect(steps.at(-1)).toMatchObject({ kind: 'unchanged', window: { ...window, arrivedMs: [from + 30 * SECOND_MS + 500] } })
   })
 
   test('does not take a known call for one that has arrived: what the books miss is read', async () => {
@@ -126,7 +126,7 @@ describe('a settled range', () => {
       expect(ids).toEqual(expect.arrayContaining(late.map(({ call_id }) => call_id)))
       expect(requests).toBeLessThanOrEqual(11)
       const told = steps.flatMap(step =>
-        step.kind === 'unchanged' ? (step.arrivedMs ?? []) : step.kind === 'proved' ? (step.proved.startsMs ?? []) : [],
+        step.kind === 'unchanged' ? (step.window.arrivedMs ?? []) : step.kind === 'proved' ? (step.proved.startsMs ?? []) : [],
       )
       for (const { start_time } of late) expect(told).toContain(start_time)
     },

@@ -59,7 +59,7 @@ describe('booking', () => {
   test('a slot that was counted holds the calls that arrived meanwhile, and counts as looked at, not as read', () => {
     const range = { fromMs: minute(10), untilMs: minute(12) }
     const once = book(fresh(), [{ ...range, readAtMs: now, startsMs: [minute(10)] }], now)
-    const later = check(once, range, now + MINUTE_MS, [minute(11) + 1, minute(10) + 1, minute(10)])
+    const later = check(once, { ...range, arrivedMs: [minute(11) + 1, minute(10) + 1, minute(10)] }, now + MINUTE_MS)
 
     expect(later.slots).toMatchObject([
       { count: 3, newestReadMs: now, checkedMs: now + MINUTE_MS },
