@@ -130,9 +130,10 @@ export function createBudget(options: BudgetOptions, clock: Clock): Budget {
       }
     },
     slower() {
-      const beforeMs = intervalMs()
+      const [nowMs, beforeMs] = [clock.monotonic(), intervalMs()]
       share = Math.max(SLOWEST, share / 2)
-      arrivalMs += intervalMs() - beforeMs
+      // In GCRA tokens are counted in intervals: what is missing of a full bucket must not look like less because they are longer now.
+      if (arrivalMs > nowMs) arrivalMs = nowMs + (arrivalMs - nowMs) * (intervalMs() / beforeMs)
       goodAnswers = 0
     },
     good() {

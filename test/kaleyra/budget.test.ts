@@ -249,6 +249,20 @@ describe('the request budget', () => {
     expect(fifth - fourth).toBeCloseTo(1_000 / 0.6, 6)
   })
 
+  test('gives no token back when it halves: a burst that is used up stays used up', async () => {
+    const clock = new VirtualClock()
+    const budget = createBudget({ requestsPerSecond: 1, burst: 3 }, clock)
+    const next = () => budget.run(0, never, async () => clock.monotonic())
+    clock.pass(10_000)
+    for (let sent = 0; sent < 3; sent += 1) await next()
+    const emptyMs = clock.monotonic()
+
+    budget.slower()
+    const after = [await next(), await next()]
+
+    expect(after.map(atMs => atMs - emptyMs)).toEqual([2_000, 4_000])
+  })
+
   test('runs one at a time and those that finish a read first', async () => {
     const clock = new VirtualClock()
     const budget = createBudget({ requestsPerSecond: 1, burst: 1 }, clock)

@@ -67,7 +67,7 @@ const account = fc.record({
   envelope: one(...(Object.keys(envelopes) as (keyof typeof envelopes)[])),
   sendsBadRequest: fc.boolean(),
   pageSize: one(20, 50, 100),
-  burst: one(1),
+  burst: one(1, 1, 3),
   maxRowsPerRead: one(60, 200, 5_000),
 })
 
