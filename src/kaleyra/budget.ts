@@ -34,7 +34,7 @@ export interface Budget {
   run<T>(priority: number, signal: AbortSignal, task: (permit: Permit) => Promise<T>): Promise<T>
   /** The API answered 429: half the rate from now on, at least 1/64 of what was configured. */
   slower(): void
-  /** A good answer: after 20 of them the rate gains a tenth of what was configured, up to all of it. */
+  /** A good answer: after 20 of them, or a minute since the rate last changed, it gains a tenth of what was configured, up to all of it. */
   good(): void
   /** Nothing is sent before this instant, epoch milliseconds. Never shortens a hold; a wall clock that jumps does not either. */
   holdUntil(instantMs: number): void
@@ -52,6 +52,8 @@ export interface Budget {
 const SLOWEST = 1 / 64
 const RECOVERY_STEP = 0.1
 const ANSWERS_PER_STEP = 20
+/** At a small share of a small rate 20 answers would take hours. */
+const PATIENCE_PER_STEP_MS = 60_000
 /** Timers overflow beyond 24.8 days and would fire at once, so long holds are slept in pieces. */
 const LONGEST_SLEEP_MS = 3_600_000
 const USE_MEMORY_MS = 60_000
@@ -66,6 +68,7 @@ export function createBudget(options: BudgetOptions, clock: Clock): Budget {
   const queue = new PQueue({ concurrency: 1 })
   let share = 1
   let goodAnswers = 0
+  let changedMs = clock.monotonic()
   const intervalMs = () => 1_000 / (requestsPerSecond * share)
   /** GCRA's theoretical arrival time; a whole burst ahead of now is an empty bucket. */
   let arrivalMs = clock.monotonic() + burst * intervalMs()
@@ -132,14 +135,17 @@ export function createBudget(options: BudgetOptions, clock: Clock): Budget {
     slower() {
       const [nowMs, beforeMs] = [clock.monotonic(), intervalMs()]
       share = Math.max(SLOWEST, share / 2)
+      changedMs = nowMs
       // In GCRA tokens are counted in intervals: what is missing of a full bucket must not look like less because they are longer now.
       if (arrivalMs > nowMs) arrivalMs = nowMs + (arrivalMs - nowMs) * (intervalMs() / beforeMs)
       goodAnswers = 0
     },
     good() {
       goodAnswers += 1
-      if (share === 1 || goodAnswers < ANSWERS_PER_STEP) return
+      const nowMs = clock.monotonic()
+      if (share === 1 || (goodAnswers < ANSWERS_PER_STEP && nowMs - changedMs < PATIENCE_PER_STEP_MS)) return
       share = Math.min(1, share + RECOVERY_STEP)
+      changedMs = nowMs
       goodAnswers = 0
     },
     holdUntil,

@@ -249,6 +249,23 @@ describe('the request budget', () => {
     expect(fifth - fourth).toBeCloseTo(1_000 / 0.6, 6)
   })
 
+  test('comes back from its slowest within a dozen minutes, however few answers that brings', async () => {
+    const clock = new VirtualClock()
+    const budget = createBudget({ requestsPerSecond: 1, burst: 1 }, clock)
+    const next = () => budget.run(0, never, async () => clock.monotonic())
+    for (let refused = 0; refused < 10; refused += 1) budget.slower()
+    const slowestMs = clock.monotonic()
+    const intervals: number[] = []
+
+    for (let lastMs = await next(); clock.monotonic() < slowestMs + 12 * 60_000; lastMs = clock.monotonic()) {
+      budget.good()
+      intervals.push((await next()) - lastMs)
+    }
+
+    expect(Math.max(...intervals)).toBeGreaterThan(9_000)
+    expect(intervals.at(-1)).toBe(1_000)
+  })
+
   test('gives no token back when it halves: a burst that is used up stays used up', async () => {
     const clock = new VirtualClock()
     const budget = createBudget({ requestsPerSecond: 1, burst: 3 }, clock)
