@@ -3,14 +3,16 @@
  * every re-read: each time both would look like a change of the other. So within one read the more complete version counts, and a changed
  * version of a known call waits for the end of the read in case a better one comes. What is new, or as it was, flows on at once.
  */
-import { contentHash, type Fingerprint } from '../model/fingerprint.ts'
+import type { Fingerprint } from '../model/fingerprint.ts'
 import type { SeenIndex, Sighting } from '../model/sift.ts'
 import type { Clock } from '../ports.ts'
 
-/** As much of a version as it takes to compare it with another; the calls themselves are not kept. */
+/** As much of a version as it takes to compare it with another. */
 interface Version {
   readonly endMs: number
-  readonly print: Fingerprint
+  /** The content, as `content_hash` has it. */
+  readonly high: number
+  readonly low: number
 }
 
 /** What a reader may ask about a call before it is sifted. */
@@ -43,11 +45,16 @@ export class Twins {
   }
 }
 
-/** One read of one window. */
+/** One read of one window. Of the calls it met it keeps ids and numbers only: a window may hold many. */
 export class OneVersion {
   private readonly isChange: (print: Fingerprint) => boolean
   private readonly twins: Twins
-  private readonly met = new Map<string, Version>()
+  /** Where the numbers of a call stand in the lists below. */
+  private readonly met = new Map<string, number>()
+  private readonly endsMs: number[] = []
+  private readonly highs: number[] = []
+  private readonly lows: number[] = []
+  private readonly startsMs: number[] = []
   private readonly held = new Map<string, Sighting>()
 
   constructor(isChange: (print: Fingerprint) => boolean, twins: Twins) {
@@ -67,17 +74,35 @@ export class OneVersion {
     return calls
   }
 
+  /** The starts of all calls met, each once, ascending. Calls without one are left out. */
+  starts(): number[] {
+    return this.startsMs.filter(startMs => !Number.isNaN(startMs)).sort((a, b) => a - b)
+  }
+
   private flows(sighting: Sighting): boolean {
     const id = sighting.call.call_id
     const version = versionOf(sighting)
-    const before = this.met.get(id)
-    const isSecond = before !== undefined && !saysTheSame(before.print, version.print)
+    const at = this.met.get(id)
+    const before = at === undefined ? null : this.versionAt(at)
+    const isSecond = before !== null && (before.high !== version.high || before.low !== version.low)
     if (isSecond) this.twins.note(id)
     if (isSecond && !isRather(version, before)) return false
-    if (before === undefined || isSecond) this.met.set(id, version)
+    if (at === undefined || isSecond) this.keep(at ?? this.met.size, sighting, version)
     if (!isSecond && !this.held.has(id) && !this.isChange(sighting.print)) return true
     this.held.set(id, sighting)
     return false
+  }
+
+  private versionAt(at: number): Version {
+    return { endMs: this.endsMs[at] ?? 0, high: this.highs[at] ?? 0, low: this.lows[at] ?? 0 }
+  }
+
+  private keep(at: number, { call }: Sighting, { endMs, high, low }: Version): void {
+    this.met.set(call.call_id, at)
+    this.endsMs[at] = endMs
+    this.highs[at] = high
+    this.lows[at] = low
+    this.startsMs[at] = call.start_time ?? Number.NaN
   }
 }
 
@@ -91,16 +116,12 @@ export function distinct(sightings: readonly Sighting[]): Sighting[] {
   return [...calls.values()]
 }
 
-function saysTheSame(one: Fingerprint, other: Fingerprint): boolean {
-  return one[4] === other[4] && one[5] === other[5]
-}
-
 function versionOf({ call, print }: Sighting): Version {
-  return { endMs: call.end_time ?? 0, print }
+  return { endMs: call.end_time ?? 0, high: print[4] ?? 0, low: print[5] ?? 0 }
 }
 
 /** The one with the later end; of equals always the same one. */
 function isRather(one: Version, other: Version): boolean {
-  const laterMs = one.endMs - other.endMs
-  return laterMs > 0 || (laterMs === 0 && contentHash(one.print) > contentHash(other.print))
+  if (one.endMs !== other.endMs) return one.endMs > other.endMs
+  return one.high === other.high ? one.low > other.low : one.high > other.high
 }

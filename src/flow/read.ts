@@ -110,13 +110,13 @@ export class WindowReader {
     for (let attempt = 1; attempt <= MOST_READS; attempt += 1) {
       const readAtMs = this.parts.clock.now()
       const proof = new ReadProof()
-      const starts = new Map<string, number>()
-      const cut = yield* this.readOnce(part, proof, starts, signal)
+      const versions = new OneVersion(this.parts.isChange, this.twins)
+      const cut = yield* this.readOnce(part, proof, versions, signal)
       if (cut !== null) return cut
       if (proof.drifted) this.parts.note({ kind: 'page.drift', window: part })
       const doubt: Doubt | null = proof.doubt(last)
       if (doubt === null) {
-        yield { kind: 'proved', proved: { ...part, readAtMs, startsMs: [...starts.values()].sort((a, b) => a - b) } }
+        yield { kind: 'proved', proved: { ...part, readAtMs, startsMs: versions.starts() } }
         return null
       }
       this.parts.note({ kind: 'window.reread', window: part, reason: doubt })
@@ -125,23 +125,18 @@ export class WindowReader {
     return { reason: 'unproved', parts: 2 }
   }
 
-  /**
-   * All pages, once. Why the part must be cut instead, or `null`. The starts go by call, since a row that slides is met twice; those that page 1
-   * shows only when asked again are among them.
-   */
+  /** All pages, once. Why the part must be cut instead, or `null`. */
   private async *readOnce(
     part: Window,
     proof: ReadProof,
-    starts: Map<string, number>,
+    versions: OneVersion,
     signal: AbortSignal,
   ): AsyncGenerator<Step, Cut | null, void> {
-    const versions = new OneVersion(this.parts.isChange, this.twins)
     try {
       for await (const page of this.parts.source.read(part, signal)) {
         const { calls, bad } = this.sightingsOf(page)
         if (page.number === 1 && !page.recheck) this.refuseImplausible(part, calls)
         proof.note({ ...page, rawRows: page.rows.length, calls, bad })
-        for (const { call } of calls) if (call.start_time !== null) starts.set(call.call_id, call.start_time)
         yield { kind: 'rows', calls: versions.take(calls), bad }
         const cut = this.cutFor(part, page, proof)
         if (cut !== null) return cut
