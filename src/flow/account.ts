@@ -20,6 +20,7 @@ import { Committer } from './committer.ts'
 import { memoryOf } from './one-version.ts'
 import { Packer, type PackOptions } from './pack.ts'
 import { POLICY } from './policy.ts'
+import { Probing } from './probing.ts'
 import { type ReaderOptions, WindowReader } from './read.ts'
 import { gapsBetween, standingOf } from './standing.ts'
 import { type Stop, sweep } from './sweep.ts'
@@ -61,12 +62,9 @@ export class AccountTask {
   private readonly stop: Stop
   private readonly timetable: Timetable
   private readonly backoff: Backoff
+  private readonly probing: Probing
   private tally = new Tally()
   private recalls = 0
-  /** Whether the API was shown to be readable since it last failed the account. */
-  private probed = false
-  /** When the dialect was last found anew, on the monotonic clock. */
-  private reprobedMs = Number.NEGATIVE_INFINITY
   /** Whether the newest thing told about the account is an error. */
   private troubled = false
   /** With `once`, what is due is settled when the reading begins, however often a failure interrupts it. */
@@ -78,6 +76,7 @@ export class AccountTask {
     this.stop = stop
     this.timetable = new Timetable(options)
     this.backoff = new Backoff(parts.random, options.once)
+    this.probing = new Probing(parts, options.retryFailedMs)
   }
 
   /** Throws the error that stops the program; its exit code is in the policy. */
@@ -85,8 +84,7 @@ export class AccountTask {
     let state: AccountState | null = null
     for (;;) {
       try {
-        if (!this.probed) await this.probe()
-        this.probed = true
+        await this.probing.prove(this.stop.soft)
         state ??= await this.recall()
         return await this.live(state)
       } catch (error) {
@@ -99,18 +97,6 @@ export class AccountTask {
         if (!(await this.goesOnAfter(error, state === null ? 'recalling' : 'running'))) return 'stopped'
       }
     }
-  }
-
-  /**
-   * The API must answer well before the ledger is claimed: nobody is disturbed for an account that cannot be read. Not before an earlier
-   * life's promise to stay away has been read, though.
-   */
-  private async probe(): Promise<void> {
-    const { source, ledger } = this.parts
-    const { notBeforeMs, dialect } = await ledger.look(this.stop.soft)
-    source.holdUntil(notBeforeMs)
-    if (dialect !== null) source.adopt(dialect)
-    await source.probe(this.stop.soft)
   }
 
   private async recall(): Promise<AccountState> {
@@ -180,7 +166,7 @@ export class AccountTask {
     const { once, exitOnFailure } = this.options
     const { decision } = POLICY[codeOf(error)]
     if (decision === 'stop') throw error
-    if (decision === 'reprobe' && this.mayReprobe()) {
+    if (decision === 'reprobe' && this.probing.forget()) {
       this.tell(state, error)
       return true
     }
@@ -201,19 +187,9 @@ export class AccountTask {
   /** The account waits and is then probed anew; false when told to stop meanwhile. */
   private fail(error: unknown): Promise<boolean> {
     this.backoff.reset()
-    this.probed = false
+    this.probing.failed()
     this.tell('failed', error)
     return this.wait(this.options.retryFailedMs)
-  }
-
-  /** Whether a dialect that worked is in doubt for the first time in a while; then it is found anew. */
-  private mayReprobe(): boolean {
-    const { clock, source } = this.parts
-    source.forget()
-    if (!this.probed || clock.monotonic() - this.reprobedMs < this.options.retryFailedMs) return false
-    this.probed = false
-    this.reprobedMs = clock.monotonic()
-    return true
   }
 
   /** False when told to stop meanwhile. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ConnectorError } from '../../src/errors.ts'
 import { type AccountOptions, AccountTask } from '../../src/flow/account.ts'
 import type { CallLog } from '../../src/model/call-log.ts'
+import type { Dialect } from '../../src/model/dialect.ts'
 import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
@@ -19,16 +20,18 @@ interface Setup {
   readonly script?: Partial<Script>
   readonly options?: Partial<AccountOptions>
   readonly clock?: VirtualClock
+  /** What the ledger is told of the API. */
+  readonly dialect?: Dialect | null
 }
 
-function task({ cluster, script, options, clock = new VirtualClock({ startMs }) }: Setup) {
+function task({ cluster, script, options, dialect = null, clock = new VirtualClock({ startMs }) }: Setup) {
   const notes: Happening[] = []
   const soft = new AbortController()
   const source = new ScriptedSource({ calls: () => history, pageSize: 100, ...script })
   const account = new AccountTask(
     {
       source,
-      ledger: ledgerOn(cluster, clock, { startFromMs: DAY_MS }),
+      ledger: ledgerOn(cluster, clock, { startFromMs: DAY_MS }, undefined, () => dialect),
       // Values are not looked into here; the Avro encoder has its own tests.
       encoder: {
         encode: event => Buffer.from(JSON.stringify({ id: event.call_id, status: event.status, changed: event.changed_fields })),
@@ -285,6 +288,17 @@ describe('run', () => {
 
 describe('an API that no longer hears the question as it is put', () => {
   const refused = new ConnectorError('API_REJECTED', 'RBC3004')
+  const spoken: Dialect = {
+    style: 'post-form',
+    provedBy: 'bad_start_refused',
+    limitIn: 'both',
+    largestLimit: null,
+    page: 'index',
+    offset: 'rows',
+    total: 'all',
+    instants: 'z',
+    probedAtMs: startMs,
+  }
 
   test('is probed anew at once, and the reading goes on without a failed account', async () => {
     const cluster = await memoryCluster()
@@ -295,6 +309,18 @@ describe('an API that no longer hears the question as it is put', () => {
     expect(source.probing).toEqual(['probe', 'forget', 'probe'])
     expect(notes.flatMap(note => (note.kind === 'task' ? [note.state] : []))).not.toContain('failed')
     expect(published(cluster).length).toBe(700)
+  })
+
+  test('is not asked again in the way that the ledger remembers', async () => {
+    const cluster = await memoryCluster()
+    await task({ cluster, dialect: spoken }).account.run()
+    const later = new VirtualClock({ startMs: startMs + HOUR_MS })
+    const script = { fail: (request: number) => (request === 2 ? refused : null) }
+    const { account, source } = task({ cluster, dialect: spoken, clock: later, script })
+
+    expect(await account.run()).toBe('covered')
+
+    expect(source.probing).toEqual(['adopt', 'probe', 'forget', 'probe'])
   })
 
   test('and still does not after that fails the account, until it does again: never probe after probe', async () => {

@@ -23,7 +23,7 @@ export class ScriptedSource implements Source {
   readonly reads: Window[] = []
   /** Every window asked for exactly. */
   readonly glances: Window[] = []
-  /** `probe` and `forget`, in order. */
+  /** `probe`, `adopt` and `forget`, in order. */
   readonly probing: string[] = []
   private readonly script: Script
   private sent = 0
@@ -58,7 +58,7 @@ export class ScriptedSource implements Source {
   }
 
   dialect = (): Dialect | null => null
-  adopt = (): void => undefined
+  adopt = (): void => void this.probing.push('adopt')
   forget = (): void => void this.probing.push('forget')
   skewMs = (): number | null => 0
   requests = (): number => this.sent
