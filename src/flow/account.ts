@@ -148,13 +148,8 @@ export class AccountTask {
       if (this.troubled) this.tell('running')
       this.timetable.cost(due.readBy, nowMs, clock.monotonic() - beganMs, note)
       const counts = this.tally.counts(source.requests() - requests)
-      note({
-        kind: 'window.read',
-        schedule: due.readBy,
-        window: due.window,
-        counts,
-        coveredThroughMs: coveredThrough(state.coverage),
-      })
+      const coveredThroughMs = coveredThrough(state.coverage)
+      note({ kind: 'window.read', schedule: due.readBy, window: due.window, counts, coveredThroughMs })
       for (const happening of gapsBetween(before, state.coverage)) note(happening)
       note(this.standing(state))
     }

@@ -40,10 +40,14 @@ export class Probing {
     this.proved = false
   }
 
-  /** The API does not hear us as it did: the dialect is forgotten. Whether it may be found anew at once; else the account has failed. */
+  /**
+   * The API does not hear us as it did, here or in an earlier life: the dialect is forgotten. Whether it may be found anew at once; else the
+   * account has failed.
+   */
   forget(): boolean {
+    const wasHeard = this.proved || this.source.dialect() !== null
     this.source.forget()
-    if (!this.proved || this.clock.monotonic() - this.reprobedMs < this.everyMs) return false
+    if (!wasHeard || this.clock.monotonic() - this.reprobedMs < this.everyMs) return false
     this.proved = false
     this.reprobedMs = this.clock.monotonic()
     return true
