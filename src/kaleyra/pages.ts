@@ -2,8 +2,8 @@
  * Reading one window page by page from an API that documents neither `page` nor `offset` properly. Each way of paging must prove itself on
  * the first window that needs a second page, and what was found out stays with the account:
  *
- *   unproved ──page 2 brings rows that page 1 had not──▶ page
- *      └─ it repeats page 1 ──offset brings new rows──▶ offset
+ *   unproved ──page 2 brings rows that page 1 had not, and less than half of those it had──▶ page
+ *      └─ it repeats page 1 ──offset brings such rows──▶ offset
  *                 └─ it repeats page 1, too ──▶ none: the page is marked `unpaged` and the reader must ask for smaller windows
  *
  * Fullness is judged on raw rows. `total` is a claim: one that only ever equals the page's own rows may be the page's own count, so until
@@ -122,19 +122,19 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
 
   /** Page 2 while no way of paging has proved itself; `null` when page 1 was all there is. */
   async function proveSecond(first: Fetched): Promise<Fetched | 'unpaged' | null> {
-    const claimsMore = first.total !== null && first.total > rawRows
     const second = await byPage(2)
     const news = compare(second.rows, known, first.rows)
+    const hasMore = (first.total !== null && first.total > rawRows) || second.rows.some(row => !known.has(identity(row)))
     if (news === 'new') {
       paging.mode = 'page'
       return second
     }
-    if (news === 'empty' && !claimsMore) return null
+    if (news === 'empty' && !hasMore) return null
     const third = await byOffset()
     const shifted = compare(third.rows, known, first.rows)
-    if (shifted === 'new' || (shifted === 'empty' && news === 'repeat' && !claimsMore)) paging.mode = 'offset'
+    if (shifted === 'new' || (shifted === 'empty' && news === 'repeat' && !hasMore)) paging.mode = 'offset'
     if (shifted === 'new') return third
-    if (shifted === 'empty') return claimsMore ? 'unpaged' : null
+    if (shifted === 'empty') return hasMore ? 'unpaged' : null
     paging.mode = 'none'
     return 'unpaged'
   }
@@ -199,12 +199,16 @@ function isSame(one: Fetched, other: Fetched): boolean {
   return one.rows.length === other.rows.length && one.rows.every(row => ids.has(identity(row)))
 }
 
-/** `repeat` also when all of page 1 comes again with more: then `page` is a count of pages, not an index. */
+/**
+ * `repeat` also when half of page 1 comes again with others: then `page` is a count of pages, or is not heard and the rows have moved on
+ * meanwhile. An index that is taken for either costs requests, the other way round a window would look read with its first page.
+ */
 export function compare(rows: readonly Row[], known: ReadonlySet<string>, first: readonly Row[]): 'empty' | 'repeat' | 'new' {
   if (rows.length === 0) return 'empty'
   const ids = new Set(rows.map(identity))
   const bringsNew = rows.some(row => !known.has(identity(row)))
-  return bringsNew && !first.every(row => ids.has(identity(row))) ? 'new' : 'repeat'
+  const repeated = first.filter(row => ids.has(identity(row))).length
+  return bringsNew && repeated * 2 < first.length ? 'new' : 'repeat'
 }
 
 /** By what a row is told from others: its call id, or all it holds. */

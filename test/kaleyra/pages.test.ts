@@ -276,6 +276,17 @@ describe('an API that does not hear page', () => {
     expect(cursors(seen)).toEqual(['page 1', 'page 2', 'offset 10'])
   })
 
+  test('because page is a number of pages, and answers an offset with nothing, has more than page 1 all the same', async () => {
+    const { read } = await open((seen, response) => {
+      const pages = seen.form.has('offset') ? 0 : Number(seen.form.get('page') ?? 1)
+      json(response, success(rows(0, Math.min(30, pages * 10)), { total: undefined, limit: undefined }))
+    })
+
+    const reads = [await read(), await read()]
+
+    expect(reads.map(pages => pages.at(-1)?.unpaged)).toEqual([true, true])
+  })
+
   test('and bounds its pages is not mistaken for one with larger pages after the trial', async () => {
     const { read } = await open(calls({ count: 70, hears: 'page count', most: 30, echo: 'none', total: 'own' }), 100)
 
@@ -309,6 +320,17 @@ describe('an API that does not hear page', () => {
     expect(second.map(page => page.unpaged)).toEqual([true])
     expect(cursors(seen)).toEqual(['page 1'])
     expect(idsOf(second[0])).toEqual(ids(0, 10))
+  })
+
+  test.each([2, 3])('nor offset is not believed to when a call comes before request %s moves all others on', async moving => {
+    const { read } = await open((_, response, nth) => {
+      const newest = nth < moving ? 1 : 0
+      json(response, success(rows(newest, newest + 10), { total: undefined, limit: undefined }))
+    })
+
+    const pages = await read()
+
+    expect(pages.at(-1)).toMatchObject({ unpaged: true })
   })
 
   test('still reads in one page what fits into one', async () => {

@@ -236,6 +236,23 @@ describe('the rest of the dialect', () => {
   })
 })
 
+test('a call that comes between two looks at page 1 does not make an index of a page that is not heard', async () => {
+  let looks = 0
+  const found = (from: number) =>
+    Array.from({ length: 7 }, (_, index) => ({ id: `${from + index}`, start_time: '2026-01-15T10:00:00Z', status: 'ANSWER' }))
+  const api = await startApi(({ form }, response) => {
+    if (form.get('start_time') === 'no-time') return json(response, { code: 'RBC3004', data: [] })
+    looks += form.has('page') || form.has('offset') ? 1 : 0
+    return json(response, success(found(100 - looks), { total: undefined, limit: 7 }))
+  })
+  const { source } = startSource(api)
+  closers.push(source.close, api.close)
+
+  await source.probe(never)
+
+  expect(source.dialect()).toMatchObject({ page: 'ignored', offset: 'ignored' })
+})
+
 describe('what it costs', () => {
   test('is at most seven requests for the documented style, within the rate, none of them counted as refused', async () => {
     const { source, simulator, notes } = await open()
