@@ -102,6 +102,24 @@ describe('the style', () => {
     expect(source.dialect()).toMatchObject({ style: 'post-form', provedBy: 'bad_start_refused' })
   })
 
+  test.each([
+    ['a server error', 500, 'Uncaught exception'],
+    ['a page of HTML', 200, '<html>DateTime::__construct(): failed to parse</html>'],
+    ['the 403 of a gateway', 403, '<html>Request blocked</html>'],
+  ])('is proved otherwise where the bad start gets %s and the good one is answered', async (_what, status, body) => {
+    const answers: Reply = ({ form }, response) =>
+      form.get('start_time') === 'no-time'
+        ? json(response, body, status)
+        : json(response, success([], { limit: Number(form.get('limit')) }))
+    const api = await startApi(answers)
+    const { source } = startSource(api)
+    closers.push(source.close, api.close)
+
+    await source.probe(never)
+
+    expect(source.dialect()).toMatchObject({ style: 'post-form', provedBy: 'limit_echoed' })
+  })
+
   test('that nothing shows to be heard is not believed: the account fails', async () => {
     const { source } = await open({
       api: { echo: 'absent', limitIn: 'header' },
