@@ -1,5 +1,6 @@
 /** What `check` asks of each account: address, budget and filters from the settings; key, dialect, clock and time zone from its API. */
 import { ConnectorError } from '../errors.ts'
+import { LARGEST_SKEW_MS } from '../kaleyra/envelope.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { constantShift, shiftText } from '../model/plausible.ts'
 import { regionWarning } from '../model/regions.ts'
@@ -14,9 +15,8 @@ import { dialectWords } from './dialect-words.ts'
 /** A probe asks up to 7 times in each of three styles; the rest is for answers that are slow or have to be asked for again. */
 const PROBE_REQUESTS = 25
 const PATIENCE_MS = 120_000
-/** More than the edge of what is read lies behind now, a difference costs freshness; more than a minute stops the reading. */
+/** More than the edge of what is read lies behind now, a difference costs freshness; more than the largest stops the reading. */
 const NOTABLE_SKEW_MS = 5_000
-const LARGEST_SKEW_MS = 60_000
 /** Newest first: a shift shows best in a short window. */
 const SPANS = [
   { spanMs: 30 * MINUTE_MS, words: '30 minutes' },
