@@ -3,13 +3,13 @@ import { ConnectorError } from '../../src/errors.ts'
 import { type AccountOptions, AccountTask } from '../../src/flow/account.ts'
 import type { CallLog } from '../../src/model/call-log.ts'
 import type { Dialect } from '../../src/model/dialect.ts'
-import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
 import { callLog, callsFrom } from '../support/calls.ts'
 import { ledgerOn, memoryCluster } from '../support/ledger-on-memory.ts'
 import type { MemoryCluster } from '../support/memory-kafka.ts'
 import { type Script, ScriptedSource } from '../support/scripted-source.ts'
+import { usualAccount } from '../support/usual-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const startMs = Date.parse('2026-03-10T12:00:30Z')
@@ -40,25 +40,7 @@ function task({ cluster, script, options, dialect = null, clock = new VirtualClo
       random: () => 0.5,
       note: happening => notes.push(happening),
     },
-    {
-      account: 'main',
-      numbers: protectionOf(ALL_PLAIN, undefined),
-      events: { topic: 'events', partitions: 2 },
-      deadLetters: { topic: 'dlq', partitions: 1 },
-      keyOf: callId => callId,
-      schedule: [
-        { name: 'hot', everyMs: MINUTE_MS, spanMs: 30 * MINUTE_MS },
-        { name: 'warm', everyMs: 30 * MINUTE_MS, spanMs: 6 * HOUR_MS },
-        { name: 'cold', everyMs: DAY_MS, spanMs: 6 * DAY_MS },
-      ],
-      maxRowsPerRead: 5_000,
-      ignored: new Set(),
-      settleMs: 5 * MINUTE_MS,
-      retryFailedMs: 15 * MINUTE_MS,
-      once: true,
-      exitOnFailure: false,
-      ...options,
-    },
+    { ...usualAccount, ...options },
     { soft: soft.signal, hard: new AbortController().signal },
   )
   return { account, source, notes, stop: () => soft.abort() }

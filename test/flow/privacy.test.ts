@@ -16,6 +16,7 @@ import { createObserver } from '../../src/telemetry/observer.ts'
 import { API_KEY, type Api, json, SID, startApi, success } from '../kaleyra/fixture.ts'
 import { ledgerOn, memoryCluster } from '../support/ledger-on-memory.ts'
 import type { MemoryCluster } from '../support/memory-kafka.ts'
+import { usualAccount } from '../support/usual-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const startMs = Date.parse('2026-03-10T12:00:30Z')
@@ -107,18 +108,9 @@ async function runOnce({
       note,
     },
     {
-      account: 'main',
+      ...usualAccount,
       numbers: protectionOf(privacy, KEY),
-      events: { topic: 'events', partitions: 2 },
-      deadLetters: { topic: 'dlq', partitions: 1 },
-      keyOf: callId => callId,
       schedule: [{ name: 'hot', everyMs: MINUTE_MS, spanMs: 6 * HOUR_MS }],
-      maxRowsPerRead: 5_000,
-      ignored: new Set(),
-      settleMs: 5 * MINUTE_MS,
-      retryFailedMs: 15 * MINUTE_MS,
-      once: true,
-      exitOnFailure: false,
     },
     { soft: signal, hard: signal },
   )

@@ -8,9 +8,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { AccountTask, type Ending } from '../../src/flow/account.ts'
 import { createKaleyraSource } from '../../src/kaleyra/source.ts'
-import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import { edgeOf } from '../../src/model/schedule.ts'
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
+import { HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import { ledgerOn, memoryCluster } from '../support/ledger-on-memory.ts'
 import { checkpointOn, publishedOn, untrueOn } from '../support/memory-books.ts'
 import type { MemoryCluster } from '../support/memory-kafka.ts'
@@ -19,6 +18,7 @@ import type { SimulatorOptions } from '../support/simulator/options.ts'
 import type { RowShape } from '../support/simulator/row.ts'
 import { type Simulator, startSimulator } from '../support/simulator/server.ts'
 import { World } from '../support/simulator/world.ts'
+import { usualAccount } from '../support/usual-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const RUNS = Number(process.env.DIALECT_RUNS ?? 240)
@@ -123,21 +123,9 @@ class Scene {
     const task = new AccountTask(
       { source, ledger, encoder: { encode: event => serialize(event) }, clock, random: () => 0.5, note: () => undefined },
       {
-        account: 'main',
-        numbers: protectionOf(ALL_PLAIN, undefined),
-        events: { topic: 'events', partitions: 2 },
-        deadLetters: { topic: 'dlq', partitions: 1 },
-        keyOf: callId => callId,
-        schedule: [
-          { name: 'hot', everyMs: MINUTE_MS, spanMs: 30 * MINUTE_MS },
-          { name: 'cold', everyMs: DAY_MS, spanMs: 6 * DAY_MS },
-        ],
+        ...usualAccount,
+        schedule: usualAccount.schedule.filter(({ name }) => name !== 'warm'),
         maxRowsPerRead: api.maxRowsPerRead,
-        ignored: new Set(),
-        settleMs: 5 * MINUTE_MS,
-        retryFailedMs: 15 * MINUTE_MS,
-        once: true,
-        exitOnFailure: false,
       },
       { soft: never, hard: never },
     )

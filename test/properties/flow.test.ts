@@ -8,7 +8,6 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ConnectorError, codeOf, type ErrorCode } from '../../src/errors.ts'
 import { AccountTask } from '../../src/flow/account.ts'
-import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
 import { edgeOf } from '../../src/model/schedule.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
@@ -20,6 +19,7 @@ import { Dice } from '../support/simulator/dice.ts'
 import { judge } from '../support/simulator/judge.ts'
 import { ioShape } from '../support/simulator/row.ts'
 import { World } from '../support/simulator/world.ts'
+import { usualAccount } from '../support/usual-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { WorldSource } from '../support/world-source.ts'
 
@@ -118,22 +118,11 @@ class Story {
         note: happening => this.notes.push(happening),
       },
       {
-        account: 'main',
-        numbers: protectionOf(ALL_PLAIN, undefined),
+        ...usualAccount,
         events: { topic: 'events', partitions: setting.partitions },
-        deadLetters: { topic: 'dlq', partitions: 1 },
-        keyOf: callId => callId,
-        schedule: [
-          { name: 'hot', everyMs: setting.hotEveryMs, spanMs: 30 * MINUTE_MS },
-          { name: 'warm', everyMs: 30 * MINUTE_MS, spanMs: 6 * HOUR_MS },
-          { name: 'cold', everyMs: DAY_MS, spanMs: 6 * DAY_MS },
-        ],
+        schedule: usualAccount.schedule.map(entry => (entry.name === 'hot' ? { ...entry, everyMs: setting.hotEveryMs } : entry)),
         maxRowsPerRead: setting.maxRowsPerRead,
-        ignored: new Set(),
-        settleMs: 5 * MINUTE_MS,
-        retryFailedMs: 15 * MINUTE_MS,
         once,
-        exitOnFailure: false,
       },
       { soft: soft.signal, hard: new AbortController().signal },
     )

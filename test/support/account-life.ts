@@ -3,12 +3,11 @@
  * Kafka, and what each schedule asked of the API.
  */
 import { AccountTask } from '../../src/flow/account.ts'
-import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
-import type { ScheduleEntry } from '../../src/model/schedule.ts'
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
+import { DAY_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
 import { ledgerOn, memoryCluster } from './ledger-on-memory.ts'
 import { type Calls, PacedSource } from './paced-source.ts'
+import { usualAccount } from './usual-account.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export interface LifeOptions {
@@ -24,11 +23,7 @@ export interface LifeOptions {
 
 /** The defaults of the settings. */
 export const usualPolling = {
-  schedule: [
-    { name: 'hot', everyMs: MINUTE_MS, spanMs: 30 * MINUTE_MS },
-    { name: 'warm', everyMs: 30 * MINUTE_MS, spanMs: 6 * HOUR_MS },
-    { name: 'cold', everyMs: DAY_MS, spanMs: 6 * DAY_MS },
-  ] satisfies ScheduleEntry[],
+  schedule: usualAccount.schedule,
   settleMs: 5 * MINUTE_MS,
   startFromMs: 6 * DAY_MS,
 }
@@ -102,19 +97,7 @@ export async function liveOneDay(options: LifeOptions): Promise<Life> {
       random: () => 0.5,
       note,
     },
-    {
-      ...usualPolling,
-      account: 'main',
-      events: { topic: 'events', partitions: 2 },
-      deadLetters: { topic: 'dlq', partitions: 1 },
-      keyOf: callId => callId,
-      numbers: protectionOf(ALL_PLAIN, undefined),
-      maxRowsPerRead: options.maxRowsPerRead,
-      ignored: new Set(),
-      retryFailedMs: 15 * MINUTE_MS,
-      once: false,
-      exitOnFailure: false,
-    },
+    { ...usualAccount, ...usualPolling, maxRowsPerRead: options.maxRowsPerRead, once: false },
     { soft: soft.signal, hard: new AbortController().signal },
   )
   await task.run()

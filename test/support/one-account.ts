@@ -1,11 +1,10 @@
 /** One account's life on an in-memory Kafka and a virtual clock, in front of whatever source it is given. */
 import { serialize } from 'node:v8'
 import { AccountTask } from '../../src/flow/account.ts'
-import { ALL_PLAIN, protectionOf } from '../../src/model/number-protection.ts'
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Clock, Happening, Source } from '../../src/ports.ts'
 import { ledgerOn } from './ledger-on-memory.ts'
 import type { MemoryCluster } from './memory-kafka.ts'
+import { usualAccount } from './usual-account.ts'
 
 export interface LifeSettings {
   readonly cluster: MemoryCluster
@@ -50,24 +49,7 @@ export function lifeOf(settings: LifeSettings): AccountTask {
       random,
       note,
     },
-    {
-      account: 'main',
-      events: { topic: 'events', partitions: 2 },
-      deadLetters: { topic: 'dlq', partitions: 1 },
-      keyOf: callId => callId,
-      schedule: [
-        { name: 'hot', everyMs: MINUTE_MS, spanMs: 30 * MINUTE_MS },
-        { name: 'warm', everyMs: 30 * MINUTE_MS, spanMs: 6 * HOUR_MS },
-        { name: 'cold', everyMs: DAY_MS, spanMs: 6 * DAY_MS },
-      ],
-      maxRowsPerRead,
-      ignored: new Set(),
-      numbers: protectionOf(ALL_PLAIN, undefined),
-      settleMs: 5 * MINUTE_MS,
-      retryFailedMs: 15 * MINUTE_MS,
-      once,
-      exitOnFailure: false,
-    },
+    { ...usualAccount, maxRowsPerRead, once },
     { soft: stop, hard: never },
   )
 }
