@@ -112,8 +112,9 @@ class Trial {
     } catch (error) {
       const code = codeOf(error)
       if (code === 'API_REJECTED') return true
-      if (code === 'API_UNAVAILABLE' || code === 'API_MALFORMED' || isAboutStyle(error)) return false
-      throw error
+      const asksToWait = error instanceof ConnectorError && error.retryAfterMs !== undefined
+      if (asksToWait || !(code === 'API_UNAVAILABLE' || code === 'API_MALFORMED' || isAboutStyle(error))) throw error
+      return false
     }
   }
 
