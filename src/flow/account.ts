@@ -84,7 +84,7 @@ export class AccountTask {
     let state: AccountState | null = null
     for (;;) {
       try {
-        await this.probing.prove(this.stop.soft)
+        await this.prove(state)
         state ??= await this.recall()
         return await this.live(state)
       } catch (error) {
@@ -96,6 +96,18 @@ export class AccountTask {
         if (POLICY[code].decision === 'recall') state = null
         if (!(await this.goesOnAfter(error, state === null ? 'recalling' : 'running'))) return 'stopped'
       }
+    }
+  }
+
+  /** Once the ledger is ours, a promise to stay away that is given on the way is kept there: a restart must not break it. */
+  private async prove(state: AccountState | null): Promise<void> {
+    const { clock, ledger, source } = this.parts
+    try {
+      await this.probing.prove(this.stop.soft)
+    } catch (error) {
+      if (state !== null && source.notBeforeMs() > clock.now())
+        await ledger.commit(state, { rest: [], entries: [] }, this.stop.hard)
+      throw error
     }
   }
 

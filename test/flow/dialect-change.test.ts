@@ -1,5 +1,6 @@
 /** An account whose API starts to hear questions differently while its ledger still knows how they were put: over real HTTP, in virtual time. */
 import { afterEach, expect, test } from 'vitest'
+import { codeOf } from '../../src/errors.ts'
 import { createKaleyraSource } from '../../src/kaleyra/source.ts'
 import { HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
@@ -29,7 +30,8 @@ async function setUp() {
     const stop = new AbortController()
     const note = (happening: Happening) => {
       if (happening.kind === 'task') states.push(happening.state)
-      if (states.includes('failed')) stop.abort()
+      const isIll = happening.kind === 'task' && codeOf(happening.error) === 'API_UNAVAILABLE'
+      if (isIll || states.includes('failed')) stop.abort()
       if (happening.kind === 'window.read') during(clock.now(), () => stop.abort())
     }
     const asking = { pageSize: 100, requestsPerSecond: 1, burst: 1, timeoutMs: 5_000, optIn: [] }
@@ -39,7 +41,7 @@ async function setUp() {
     return { ending: await life.run(), states, source }
   }
   const change = (options: Partial<SimulatorOptions>) => Object.assign(simulator.options, options)
-  return { cluster, live, change }
+  return { cluster, live, change, simulator }
 }
 
 test('its dialect is found anew, not taken from the ledger again, and the account never fails', async () => {
@@ -68,4 +70,22 @@ test('a new process finds its dialect anew where the ledger knows an old one', a
   expect(ending).toBe('covered')
   expect(source.dialect()).toMatchObject({ style: 'get-query' })
   expect(checkpointOn(cluster)?.dialect).toContain('get-query')
+})
+
+test('a promise to stay away that is given while the dialect is found anew is kept by the next process', async () => {
+  const { live, change, simulator } = await setUp()
+  let isChanged = false
+  await live(false, () => {
+    if (isChanged) return
+    isChanged = true
+    change({ styles: ['get-query'], unheard: 405 })
+    // The next window and the first style are refused; then the API is ill.
+    simulator.next({ fault: 'http503', count: 1, after: 2, retryAfterSeconds: 460 })
+  })
+  const begun = simulator.requests.length
+
+  await live(true)
+
+  expect(simulator.requests[begun - 1]).toMatchObject({ fault: 'http503' })
+  expect(simulator.book.counts.early).toBe(0)
 })
