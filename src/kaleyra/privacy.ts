@@ -53,7 +53,8 @@ const IDS: ReadonlySet<number> = new Set([SLOT.call_id, SLOT.unique_id, SLOT.par
 
 /** A smaller number has too few digits to be one. */
 const SMALLEST_NUMBER = 1_000_000
-const TIME_KEY = /time|date|stamp|epoch|(?:^|[_-])at$|[a-z]At$/i
+/** As a word of a key: `date` is one of `call_date`, none of `candidate` or `updated_by`. */
+const TIME_WORD = /^(?:date|at|stamp|epoch)$|time(?:stamp)?$/
 const EPOCH = /^(?:1[4-9]|2[0-2])\d{8}(?:\d{3})?(?:\.\d{1,9})?$/
 
 const asItIs: Leaf = value => value
@@ -145,5 +146,13 @@ function unsigned(value: unknown): unknown {
 
 /** Both the key and the value must say so: a time of 2014 to 2042 in seconds or milliseconds is otherwise like a number of ten or thirteen digits. */
 function isTime(key: string, value: string | number): boolean {
-  return TIME_KEY.test(key) && EPOCH.test(String(value))
+  return EPOCH.test(String(value)) && wordsOf(key).some(word => TIME_WORD.test(word))
+}
+
+/** `startTime`, `start_time` and `start-time` are the same two words. */
+function wordsOf(key: string): string[] {
+  return key
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z]+/)
 }

@@ -139,11 +139,13 @@ describe('numbers elsewhere', () => {
   test('do not make a time out of what is one: key and value must both say so', () => {
     const extra = normaliser('mask').call({
       ...{ created_at: 1_771_925_707, updatedAt: '1771925707123', agent: 1_771_925_707, call_date: '9876543210' },
+      ...{ queueTime: '1771925707', candidate: '2025550123', updated_by: '1425550123' },
       ...{ date: '2026-02-24', answer_time: 'noon, 24/02/2026' },
     })?.extra
 
     expect(extra).toEqual({
       ...{ created_at: '1771925707', updatedAt: '1771925707123', agent: '********07', call_date: '********10' },
+      ...{ queueTime: '1771925707', candidate: '********23', updated_by: '********23' },
       ...{ date: '2026-02-24', answer_time_raw: 'noon, 24/02/2026' },
     })
   })
