@@ -158,7 +158,9 @@ export class AccountTask {
       await sweep(steps, due, state, this.stop)
       this.backoff.reset()
       if (this.troubled) this.tell('running')
-      this.timetable.cost(due.readBy, nowMs, clock.monotonic() - beganMs, note)
+      // A wait that the API asked for says nothing about what the schedule costs.
+      const heldMs = Math.max(0, Math.min(source.notBeforeMs(), clock.now()) - nowMs)
+      this.timetable.cost(due.readBy, nowMs, Math.max(0, clock.monotonic() - beganMs - heldMs), note)
       const counts = this.tally.counts(source.requests() - requests)
       const coveredThroughMs = coveredThrough(state.coverage)
       note({ kind: 'window.read', schedule: due.readBy, window: due.window, counts, coveredThroughMs })

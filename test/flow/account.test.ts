@@ -228,6 +228,33 @@ describe('run', () => {
     expect(notes.filter(note => note.kind === 'recalled')).toHaveLength(1)
   })
 
+  test('a wait that the API asked for in mid-window is no cost of the schedule: it is not stretched', async () => {
+    const cluster = await memoryCluster()
+    const clock = new VirtualClock({ startMs })
+    let notBeforeMs = 0
+    const { account, notes, stop } = task({
+      cluster,
+      clock,
+      options: { once: false },
+      script: {
+        notBeforeMs: () => notBeforeMs,
+        fail: () => {
+          if (notBeforeMs === 0 && clock.now() > startMs + 20 * MINUTE_MS) {
+            clock.pass(10 * MINUTE_MS)
+            notBeforeMs = clock.now()
+          }
+          if (clock.now() > startMs + 45 * MINUTE_MS) stop()
+          return null
+        },
+      },
+    })
+
+    expect(await account.run()).toBe('stopped')
+
+    expect(notBeforeMs).toBeGreaterThan(0)
+    expect(notes.filter(note => note.kind === 'schedule.stretched')).toEqual([])
+  })
+
   test('calls that appear or change while running are published by the next hot reads', async () => {
     const cluster = await memoryCluster()
     const clock = new VirtualClock({ startMs })

@@ -12,6 +12,8 @@ export interface Script {
   /** What the API claims; the true number of matches when not given. */
   readonly total?: (matches: number, request: number) => number | null
   readonly paged?: boolean
+  /** As the API has told by now. */
+  readonly notBeforeMs?: () => number
   /** The window is that of a probe when it begins at 0. */
   readonly fail?: (request: number, window: Window) => Error | null
 }
@@ -62,7 +64,7 @@ export class ScriptedSource implements Source {
   forget = (): void => void this.probing.push('forget')
   skewMs = (): number | null => 0
   requests = (): number => this.sent
-  notBeforeMs = (): number => 0
+  notBeforeMs = (): number => this.script.notBeforeMs?.() ?? 0
   holdUntil = (untilMs: number): void => void this.holds.push({ untilMs, readsBefore: this.reads.length })
 
   private ask(window: Window, number: number, signal: AbortSignal, marginMs = SECOND_MS): { rows: Row[]; total: number | null } {
