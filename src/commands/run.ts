@@ -170,15 +170,15 @@ function modeOf(options: RunOptions, settings: Settings): AccountWiring['mode'] 
 }
 
 function schedulesOf(options: RunOptions, { polling }: Settings): string[] {
-  const names = (options.schedule ?? '')
-    .split(',')
-    .map(name => name.trim())
-    .filter(name => name !== '')
-  if (names.length > 0 && options.once !== true)
+  if (options.schedule === undefined) return []
+  const names = options.schedule.split(',').map(name => name.trim())
+  if (options.once !== true)
     throw new ConnectorError(
       'ARGUMENTS_INVALID',
       '--schedule goes with --once: a connector that keeps running needs all of its schedules',
     )
+  // An empty variable in a crontab would else read everything.
+  if (names.includes('')) throw new ConnectorError('ARGUMENTS_INVALID', '--schedule: give one or more, separated by commas')
   const unknown = names.filter(name => !polling.schedule.some(entry => entry.name === name))
   if (unknown.length > 0)
     throw new ConnectorError('ARGUMENTS_INVALID', `--schedule: "${unknown.join(',')}" is not in polling.schedule`)

@@ -167,6 +167,15 @@ test('a --schedule that the settings do not have is named', async () => {
   expect(ended.stderr).toContain('--schedule: "tepid" is not in polling.schedule')
 })
 
+test('a --schedule without a name, as from an empty variable, does not read all of them', async () => {
+  for (const names of ['', ',', 'hot,']) {
+    const ended = await runWith(sound(), '--once', '--schedule', names)
+
+    expectRefused(ended, 'ARGUMENTS_INVALID')
+    expect(ended.stderr).toContain('--schedule: give one or more, separated by commas')
+  }
+})
+
 test('a port in use is named with what to do, and the process ends', async () => {
   const ended = await runWith(sound({ http: { port } }), '--once')
 
