@@ -19,7 +19,7 @@ import { Backoff } from './backoff.ts'
 import { Committer } from './committer.ts'
 import { memoryOf } from './one-version.ts'
 import { Packer, type PackOptions } from './pack.ts'
-import { POLICY } from './policy.ts'
+import { decisionOn, POLICY } from './policy.ts'
 import { Probing } from './probing.ts'
 import { type ReaderOptions, WindowReader } from './read.ts'
 import { gapsBetween, standingOf } from './standing.ts'
@@ -173,7 +173,7 @@ export class AccountTask {
   /** Waits as the policy says; false when told to stop meanwhile. Throws the error on when it ends the account. */
   private async goesOnAfter(error: unknown, state: TaskState): Promise<boolean> {
     const { once, exitOnFailure } = this.options
-    const { decision } = POLICY[codeOf(error)]
+    const decision = decisionOn(error)
     if (decision === 'stop') throw error
     if (decision === 'reprobe' && this.probing.forget()) {
       this.tell(state, error)

@@ -1,7 +1,7 @@
 /**
  * The only place where an error becomes a decision. The table is total: a new code does not compile without a row, and no row is a default.
  */
-import type { ErrorCode } from '../errors.ts'
+import { ConnectorError, codeOf, type ErrorCode } from '../errors.ts'
 
 /**
  * - `retry`: the state is still good; wait and go on.
@@ -65,4 +65,14 @@ export const POLICY: Readonly<Record<ErrorCode, Verdict>> = {
 
   STOPPED: { decision: 'stop', exitCode: 0, remedy: 'none' },
   BUG: { decision: 'stop', exitCode: 70, remedy: 'please report this with the log' },
+}
+
+/**
+ * What to do about a thrown value. A key that the API itself rejects is wrong; one refused without a code of the API's own was refused by something
+ * in front of it, which may mind the way of asking instead.
+ */
+export function decisionOn(error: unknown): Decision {
+  const code = codeOf(error)
+  if (code === 'API_UNAUTHORIZED' && error instanceof ConnectorError && error.apiCode === undefined) return 'reprobe'
+  return POLICY[code].decision
 }
