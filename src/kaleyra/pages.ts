@@ -8,53 +8,15 @@
  *
  * Fullness is judged on raw rows. `total` is a claim: one that only ever equals the page's own rows may be the page's own count, so until
  * a larger one was seen a full page is confirmed by asking for the next. The echoed `limit` is a claim, too: a bound that the API keeps to
- * itself makes a full page look short, so only a page smaller than one seen before is short.
+ * itself makes a full page look short, so only a page smaller than one seen before is short, and where no total tells, that is asked once.
  */
 import { ConnectorError } from '../errors.ts'
 import type { Row } from '../model/call-log.ts'
-import type { Dialect } from '../model/dialect.ts'
 import { SECOND_MS, type Window } from '../model/window.ts'
 import type { Page } from '../ports.ts'
+import { meetFirstPage, type Paging } from './paging.ts'
 import { boundsOf, type Spoken } from './question.ts'
 import type { Ask, Send } from './retry.ts'
-
-/** What is known about an account's paging; changes as windows are read, never back to `unproved`. */
-export interface Paging {
-  mode: 'unproved' | 'page' | 'offset' | 'none'
-  /** `proven`: once seen larger than the page it came with. `own_count`: seen to count only its own page. */
-  total: 'unproven' | 'proven' | 'own_count'
-  /** Rows of the largest first page so far: this many the API does give at once. */
-  largestPage: number
-  /** A larger limit is lowered to this, by the API's own word or because larger pages never came; `null` while none was. */
-  largestLimit: number | null
-}
-
-export function unprovedPaging(): Paging {
-  return { mode: 'unproved', total: 'unproven', largestPage: 0, largestLimit: null }
-}
-
-/** What is known of the paging, in the words of the dialect. */
-export function dialectOf(
-  { mode, total, largestLimit }: Paging,
-  before: Pick<Dialect, 'page' | 'offset' | 'total'>,
-): Pick<Dialect, 'page' | 'offset' | 'total' | 'largestLimit'> {
-  return {
-    page: mode === 'page' ? 'index' : mode === 'unproved' || before.page === 'count' ? before.page : 'ignored',
-    offset: mode === 'offset' ? 'rows' : mode === 'none' ? 'ignored' : before.offset,
-    total: total === 'proven' ? 'all' : total === 'own_count' ? 'page' : before.total,
-    largestLimit,
-  }
-}
-
-/** Takes over what an earlier life found out. */
-export function adoptPaging(paging: Paging, known: Pick<Dialect, 'page' | 'offset' | 'total' | 'largestLimit'>): void {
-  const { page, offset, total } = known
-  const isDeaf = offset === 'ignored' && page !== 'unknown'
-  paging.mode = page === 'index' ? 'page' : page !== 'unknown' && offset === 'rows' ? 'offset' : isDeaf ? 'none' : 'unproved'
-  paging.total = total === 'all' ? 'proven' : total === 'page' ? 'own_count' : 'unproven'
-  paging.largestPage = 0
-  paging.largestLimit = known.largestLimit
-}
 
 export interface PagesDeps {
   readonly send: Send
@@ -77,6 +39,8 @@ interface Fetched {
   readonly rows: readonly Row[]
   /** As claimed. */
   readonly total: number | null
+  /** Rows asked for, or fewer as the API says. */
+  readonly limit: number
   /** As many rows as this page could hold, or more: there may be another. */
   readonly isFull: boolean
 }
@@ -92,10 +56,10 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
     const fields = { ...deps.filters, limit: String(pageSize), ...bounds, ...cursor }
     const answer = await deps.send({ style: spoken.style, fields, limit: pageSize, priority } satisfies Ask, signal)
     if (answer.limit !== null && answer.limit < pageSize) paging.largestLimit = answer.limit
-    const limit = Math.min(pageSize, answer.limit ?? pageSize, paging.largestPage)
-    const isFull = answer.rows.length > 0 && answer.rows.length >= limit
+    const limit = Math.min(pageSize, answer.limit ?? pageSize)
+    const isFull = answer.rows.length > 0 && answer.rows.length >= Math.min(limit, paging.largestPage)
     if (answer.total !== null && answer.total > answer.rows.length) paging.total = 'proven'
-    return { rows: deps.normalise(answer.rows), total: answer.total, isFull }
+    return { rows: deps.normalise(answer.rows), total: answer.total, limit, isFull }
   }
   const firstCursor = (): Record<string, string> => (paging.mode === 'offset' ? {} : { page: '1' })
   const byPage = (number: number) => fetch({ page: String(number) }, WITHIN_READ)
@@ -110,7 +74,9 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
     unpaged: mark === 'unpaged',
   })
   const note = ({ rows, total }: Fetched) => {
-    if (rawRows > 0 && total !== null && total < rawRows + rows.length && paging.total === 'unproven') paging.total = 'own_count'
+    const isLess = rawRows > 0 && total !== null && total < rawRows + rows.length
+    // A row that leaves makes a total fall, too, but not to what is on this page.
+    if (isLess && (paging.total === 'unproven' || total === rows.length)) paging.total = 'own_count'
     rawRows += rows.length
     for (const row of rows) known.add(identity(row))
   }
@@ -139,11 +105,33 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
     return 'unpaged'
   }
 
+  const isRepeat = (asked: Fetched | 'unpaged' | null) =>
+    asked !== null && asked !== 'unpaged' && asked.rows.length > 0 && isSame(asked, first)
+
+  /** Whether there is more behind a page that looks like all there is. */
+  async function hidesMore(): Promise<boolean> {
+    if (paging.mode === 'none') return false
+    const [one, other] = paging.mode === 'offset' ? [byOffset, () => byPage(2)] : [() => byPage(2), byOffset]
+    const news = compare((await one()).rows, known, first.rows)
+    // Page 1 again may also mean that the way of paging is heard no more.
+    return news === 'new' || (news === 'repeat' && compare((await other()).rows, known, first.rows) === 'new')
+  }
+
+  /** Page 1 came again for page 2: either it was the last, or the way of paging is heard no more. One that is not seen to fail for good is kept. */
+  async function doubtSecond(before: Fetched): Promise<Fetched | 'unpaged' | null> {
+    const { mode } = paging
+    paging.mode = 'unproved'
+    const second = await proveSecond(before)
+    if (paging.mode === 'unproved' || paging.mode === 'none') paging.mode = mode
+    return second
+  }
+
   const first = await fetch(firstCursor(), FIRST_READ)
-  // Of first pages only: where `page` is a number of pages, page 2 is as large as two, and every page 1 would look short beside it.
-  paging.largestPage = Math.max(paging.largestPage, first.rows.length)
+  const isDoubtful = meetFirstPage(paging, { rows: first.rows.length, total: first.total, limit: first.limit })
   note(first)
-  if (isLast(1, first) || first.rows.length === 0) {
+  const isCut = isDoubtful && isLast(1, first) && (await hidesMore())
+  if (isCut) paging.largestPage = first.rows.length
+  if ((isLast(1, first) && !isCut) || first.rows.length === 0) {
     yield page(1, first)
     return
   }
@@ -158,8 +146,9 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
   for (; ; number += 1) {
     if (number > MOST_PAGES)
       throw new ConnectorError('API_MALFORMED', `the API still sends new rows after ${MOST_PAGES} pages of one window`)
-    const next =
+    const asked =
       paging.mode === 'unproved' ? await proveSecond(first) : paging.mode === 'offset' ? await byOffset() : await byPage(number)
+    const next = number === 2 && isRepeat(asked) ? await doubtSecond(first) : asked
     if (next === 'unpaged') {
       yield page(number, first, 'unpaged')
       return

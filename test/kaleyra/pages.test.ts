@@ -350,6 +350,67 @@ describe('an API that does not hear page', () => {
   })
 })
 
+describe('an API that changes while it is read', () => {
+  /** Reads twice as it was, then as often as told as it is after. */
+  async function change(before: Habits, after: Habits, times: number, pageSize = 10) {
+    let habits = before
+    const { read, seen } = await open((one, response, nth) => calls(habits)(one, response, nth), pageSize)
+    await read()
+    await read()
+    habits = after
+    seen.length = 0
+    const reads = []
+    for (let time = 0; time < times; time += 1) reads.push(await read())
+    const rowsOf = reads.map(pages => pages.filter(page => !page.recheck).flatMap(idsOf))
+    return { reads, rowsOf, asked: cursors(seen) }
+  }
+
+  test.each(['true', 'none'] as const)('from page to offset is read by offset (total %s)', async total => {
+    const { rowsOf, asked } = await change({ count: 25, total }, { count: 25, total, hears: 'offset' }, 2)
+
+    expect(rowsOf).toEqual([ids(0, 25), ids(0, 25)])
+    expect(asked.slice(-4)).toEqual(['page omitted', 'offset 10', 'offset 20', 'page omitted'])
+  })
+
+  test.each(['true', 'none'] as const)('and hears no way of paging any more is marked unpaged (total %s)', async total => {
+    const { reads } = await change({ count: 25, total }, { count: 25, total, hears: 'neither' }, 2)
+
+    expect(reads.map(pages => pages.at(-1)?.unpaged)).toEqual([true, true])
+  })
+
+  test('and hears page again later is read by page again', async () => {
+    let hears: Hears = 'page'
+    const { read } = await open((one, response, nth) => calls({ count: 25, hears })(one, response, nth))
+    await read()
+    hears = 'neither'
+    await read()
+    hears = 'page'
+
+    expect((await read()).slice(0, -1).flatMap(idsOf)).toEqual(ids(0, 25))
+  })
+
+  test.each(['none', 'own'] as const)('and lowers its limit unsaid is read whole when read again (total %s)', async total => {
+    const silent = { count: 35, total, echo: 'none' } as const
+    const { rowsOf } = await change({ ...silent, most: 20 }, { ...silent, most: 10 }, 3, 50)
+
+    expect(rowsOf.slice(1)).toEqual([ids(0, 35), ids(0, 35)])
+  })
+
+  test('and lowers its limit unsaid and hears offset instead of page is read whole when read again', async () => {
+    const silent = { count: 35, total: 'none', echo: 'none' } as const
+    const { rowsOf } = await change({ ...silent, most: 20 }, { ...silent, most: 10, hears: 'offset' }, 3, 50)
+
+    expect(rowsOf.slice(1)).toEqual([ids(0, 35), ids(0, 35)])
+  })
+
+  test('from a total of all to one of its page is believed once at most', async () => {
+    const { rowsOf, reads } = await change({ count: 25 }, { count: 25, total: 'own' }, 3)
+
+    expect(rowsOf).toEqual([ids(0, 10), ids(0, 25), ids(0, 25)])
+    expect(reads.at(-1)?.at(-1)?.total).toBeNull()
+  })
+})
+
 test('rows without an id are told apart by what they hold', async () => {
   const found = Array.from({ length: 15 }, (_, index) => ({ from: `number ${index}` }))
   const { read } = await open((seen, response) => {

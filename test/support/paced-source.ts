@@ -3,7 +3,8 @@
  * counts is what the API would have been asked.
  */
 import { type Budget, createBudget } from '../../src/kaleyra/budget.ts'
-import { readFirstPage, readPages, unprovedPaging } from '../../src/kaleyra/pages.ts'
+import { readFirstPage, readPages } from '../../src/kaleyra/pages.ts'
+import { unprovedPaging } from '../../src/kaleyra/paging.ts'
 import { asDocumented } from '../../src/kaleyra/question.ts'
 import type { Ask, Send } from '../../src/kaleyra/retry.ts'
 import type { Row } from '../../src/model/call-log.ts'
