@@ -9,11 +9,11 @@
  *     └── fail_account: wait polling.retryFailed
  */
 import { ConnectorError, codeOf } from '../errors.ts'
-import { age, coveredThrough, unread } from '../model/coverage.ts'
+import { age, bookedSince, coveredThrough, unread } from '../model/coverage.ts'
 import { floor, slotSizeAt } from '../model/grid.ts'
 import { edgeOf, nextDue } from '../model/schedule.ts'
 import type { AccountState } from '../model/state.ts'
-import { MINUTE_MS } from '../model/window.ts'
+import { MINUTE_MS, type Window } from '../model/window.ts'
 import type { Clock, Encoder, Happening, Ledger, Source, TaskState } from '../ports.ts'
 import { Backoff } from './backoff.ts'
 import { Committer } from './committer.ts'
@@ -128,9 +128,11 @@ export class AccountTask {
   /** Reads what is due until stopped, or with `once` until nothing is. */
   private async live(state: AccountState): Promise<Ending> {
     const { clock, source, ledger, encoder, note } = this.parts
+    const shown = (window: Window) =>
+      bookedSince(state.coverage, window, source.dialect()?.probedAtMs ?? Number.POSITIVE_INFINITY)
     const steps = {
       account: this.options.account,
-      reader: new WindowReader({ ...this.parts, ...memoryOf(state.seen, clock) }, this.options),
+      reader: new WindowReader({ ...this.parts, ...memoryOf(state.seen, clock), shown }, this.options),
       packer: new Packer(encoder, this.options),
       committer: new Committer({ ledger, clock, note: happening => this.watch(happening) }),
       clock,

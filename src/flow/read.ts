@@ -11,7 +11,15 @@
 import { ConnectorError, codeOf } from '../errors.ts'
 import type { Counted, Proved } from '../model/coverage.ts'
 import { badRowFingerprint, fingerprint } from '../model/fingerprint.ts'
-import { constantShift, countOutside, type FirstPage, firstPageOf, ignoresFilter, shiftText } from '../model/plausible.ts'
+import {
+  constantShift,
+  countOutside,
+  FEWEST_ROWS,
+  type FirstPage,
+  firstPageOf,
+  ignoresFilter,
+  shiftText,
+} from '../model/plausible.ts'
 import { type Doubt, ReadProof } from '../model/proof.ts'
 import type { Due } from '../model/schedule.ts'
 import type { BadSighting, Sighting } from '../model/sift.ts'
@@ -35,6 +43,8 @@ export type Step =
   | { readonly kind: 'failed'; readonly error: unknown }
 
 export interface ReaderParts extends Memory {
+  /** Calls in a window that the API has shown since its way of being asked was proved; 0 when not given. */
+  readonly shown?: (window: Window) => number
   readonly source: Source
   readonly clock: Clock
   readonly note: (happening: Happening) => void
@@ -116,6 +126,7 @@ export class WindowReader {
       if (proof.drifted) this.parts.note({ kind: 'page.drift', window: part })
       const doubt: Doubt | null = proof.doubt(last)
       if (doubt === null) {
+        if (proof.rawRows === 0) this.refuseVanished(part)
         yield { kind: 'proved', proved: { ...part, readAtMs, startsMs: versions.starts() } }
         return null
       }
@@ -169,6 +180,16 @@ export class WindowReader {
       } else calls.push({ call: row.call, print: fingerprint(row.call, this.options.ignored) })
     }
     return { calls: distinct(calls), bad }
+  }
+
+  /** A question that is heard no more is answered with the empty window of the API's defaults, which looks like success. */
+  private refuseVanished(part: Window): void {
+    const count = this.parts.shown?.(part) ?? 0
+    if (count < FEWEST_ROWS) return
+    throw new ConnectorError(
+      'API_FILTER_IGNORED',
+      `asked for ${windowText(part)}, the API answers with no calls where it showed ${count} before: it may hear start_time and end_time no more; check api.style, nothing was covered`,
+    )
   }
 
   private refuseImplausible(part: Window, calls: readonly Sighting[]): void {

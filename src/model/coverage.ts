@@ -87,6 +87,12 @@ export function check(coverage: Coverage, counted: Counted, checkedMs: number): 
   return { ...coverage, slots: coverage.slots.map(slot => (contains(counted, slot) ? checked(slot) : slot)) }
 }
 
+/** How many calls the whole slots in a window hold that were read after `sinceMs`. */
+export function bookedSince(coverage: Coverage, window: Window, sinceMs: number): number {
+  const slots = coverage.slots.filter(slot => contains(window, slot) && slot.newestReadMs > sinceMs)
+  return sumOf(slots.map(({ count }) => count))
+}
+
 /** A slot's share in a part of it: where its calls lie is not known. */
 function countIn(slot: Slot, part: Window): number {
   const overlapMs = Math.min(slot.untilMs, part.untilMs) - Math.max(slot.fromMs, part.fromMs)

@@ -9,7 +9,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, type Window } from './window.ts'
 const SHIFT_STEP_MS = 15 * MINUTE_MS
 const LARGEST_SHIFT_MS = 14 * HOUR_MS
 /** With fewer rows than this on a page no pattern is believed. */
-const FEWEST_ROWS = 3
+export const FEWEST_ROWS = 3
 
 /** Rows whose start and end both lie more than a day outside the window. */
 export function countOutside(window: Window, calls: readonly Sighting[]): number {

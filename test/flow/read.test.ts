@@ -14,7 +14,10 @@ const calls = callsFrom(from, 500)
 const never = new AbortController().signal
 const toRead = (asked: Window) => ({ window: asked, settled: [] })
 
-async function read(script: Partial<Script>, options: { maxRowsPerRead?: number; window?: Window; signal?: AbortSignal } = {}) {
+async function read(
+  script: Partial<Script>,
+  options: { maxRowsPerRead?: number; window?: Window; signal?: AbortSignal; shown?: number } = {},
+) {
   const source = new ScriptedSource({ calls: () => calls, pageSize: 100, ...script })
   const notes: Happening[] = []
   const reader = new WindowReader(
@@ -24,6 +27,7 @@ async function read(script: Partial<Script>, options: { maxRowsPerRead?: number;
       note: happening => notes.push(happening),
       isChange: () => false,
       isNew: () => false,
+      shown: () => options.shown ?? 0,
     },
     { maxRowsPerRead: options.maxRowsPerRead ?? 5_000, ignored: new Set() },
   )
@@ -204,6 +208,16 @@ describe('an answer that cannot be believed', () => {
     for await (const step of reader.read(toRead({ fromMs: from + HOUR_MS, untilMs: from + 2 * HOUR_MS }), never)) steps.push(step)
 
     expect(steps.at(-1)).toMatchObject({ kind: 'failed', error: { code: 'API_FILTER_IGNORED' } })
+  })
+
+  test('fails the account when nothing is left where calls were shown before, unless they were so few that they may have gone', async () => {
+    const [lost, few] = [await read({ calls: () => [] }, { shown: 3 }), await read({ calls: () => [] }, { shown: 2 })]
+
+    expect(lost.failed).toMatchObject([
+      { code: 'API_FILTER_IGNORED', message: expect.stringContaining('no calls where it showed 3') },
+    ])
+    expect([lost.proved, lost.gaps]).toEqual([[], []])
+    expect(few.proved).toMatchObject([window])
   })
 
   test('single rows outside the window are published and counted', async () => {
