@@ -4,7 +4,7 @@
  */
 export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   name: 'Identity of this connector: ledger, transactional ids and consumer group carry it. Never change it. Required.',
-  accounts: 'The Kaleyra.io accounts to read. More than one is not built yet.',
+  accounts: 'The Kaleyra.io accounts to read. With several, kafka.key must be given; those of one API key share its budget.',
   'accounts[].id': 'Label of the account in keys, records and metrics. Never change it. Required.',
   'accounts[].sid': 'The SID of the account. Secret: take it from a variable or a file. Required.',
   'accounts[].apiKey': 'The API key. Secret: take it from a variable or a file. Required.',
@@ -13,14 +13,14 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'accounts[].timeZone':
     'For times without an offset, an IANA name such as Asia/Kolkata. Without it such rows become dead letters.',
   api: 'How the API is asked.',
-  'api.style': 'How requests are sent: auto finds out. get-query and get-body are not built yet.',
+  'api.style': 'How requests are sent: auto finds it out by evidence; post-form, get-query or get-body names it.',
   'api.pageSize': 'Rows asked for per page.',
-  'api.requestsPerSecond': 'Requests per second and account, never exceeded over any interval.',
+  'api.requestsPerSecond': 'Requests per second and API key, never exceeded over any interval.',
   'api.burst': 'Requests that may follow each other at once after a pause.',
   'api.timeout': 'For one whole answer.',
-  'api.filters': 'Narrows the account on purpose; part of the identity of the ledger. Not built yet.',
-  'api.filters.bridge': 'Only calls over these numbers. Not built yet.',
-  'api.filters.status': 'Only calls of these statuses. Not built yet.',
+  'api.filters': 'Narrows the account on purpose; part of the identity of the ledger.',
+  'api.filters.bridge': 'Only calls over these numbers.',
+  'api.filters.status': 'Only calls of these statuses; one whose status changes leaves the filter.',
   polling: 'What is read, and how often.',
   'polling.startFrom': 'How far back the first start reaches; the API forgets after 7 days.',
   'polling.settle': 'A slot counts as settled this long after its end, once re-read since.',
