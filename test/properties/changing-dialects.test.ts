@@ -13,7 +13,8 @@ import { codeOf } from '../../src/errors.ts'
 import { createKaleyraSource } from '../../src/kaleyra/source.ts'
 import { edgeOf } from '../../src/model/schedule.ts'
 import { HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
-import type { Clock, Happening } from '../../src/ports.ts'
+import type { Happening } from '../../src/ports.ts'
+import { clockUntil } from '../support/clock-until.ts'
 import { memoryCluster } from '../support/ledger-on-memory.ts'
 import { checkpointOn, publishedOn, untrueOn } from '../support/memory-books.ts'
 import type { MemoryCluster } from '../support/memory-kafka.ts'
@@ -73,23 +74,14 @@ class Stage {
   /** One process, from its start until `untilMs`, or with `once` until nothing is due. Resolves to its ending or its error's code. */
   async live(once: boolean, untilMs: number, pageSize = 50): Promise<string> {
     const { clock, cluster, simulator } = this
-    const stop = new AbortController()
-    const own: Clock = {
-      now: () => clock.now(),
-      monotonic: () => clock.monotonic(),
-      sleep: (ms, signal) => {
-        if (clock.now() + ms >= untilMs) stop.abort()
-        // In whole milliseconds, or rounding between the two clocks would look like a request that came a millisecond early.
-        return clock.sleep(Math.ceil(ms), signal)
-      },
-    }
+    const { own, stop } = clockUntil(clock, untilMs)
     const note = (happening: Happening) => this.note(happening)
     const account = { sid: simulator.sid, apiKey: simulator.apiKey, origin: simulator.url, timeoutMs: 10_000, optIn: [] }
     const source = createKaleyraSource(
       { ...account, pageSize, requestsPerSecond: PER_SECOND, burst: 1 },
       { clock: own, random: () => 0.5, note },
     )
-    const life = lifeOf({ cluster, source, clock: own, once, startFromMs: REACH_MS, note, stop: stop.signal })
+    const life = lifeOf({ cluster, source, clock: own, once, startFromMs: REACH_MS, note, stop })
     const end = await life.run().catch((error: unknown) => (codeOf(error) === 'BUG' ? Promise.reject(error) : codeOf(error)))
     await source.close()
     return end

@@ -10,7 +10,8 @@ import { codeOf } from '../../src/errors.ts'
 import { createKaleyraSource } from '../../src/kaleyra/source.ts'
 import { edgeOf } from '../../src/model/schedule.ts'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/window.ts'
-import type { Clock, Happening } from '../../src/ports.ts'
+import type { Happening } from '../../src/ports.ts'
+import { clockUntil } from '../support/clock-until.ts'
 import { memoryCluster } from '../support/ledger-on-memory.ts'
 import { checkpointOn, publishedOn, untrueOn } from '../support/memory-books.ts'
 import type { MemoryCluster } from '../support/memory-kafka.ts'
@@ -67,16 +68,7 @@ class Stage {
   /** One process, from its start until `untilMs`, or with `once` until nothing is due. Resolves to its ending or its error's code. */
   async live(once: boolean, untilMs: number, timeoutMs: number): Promise<string> {
     const { clock, cluster, simulator } = this
-    const stop = new AbortController()
-    const own: Clock = {
-      now: () => clock.now(),
-      monotonic: () => clock.monotonic(),
-      sleep: (ms, signal) => {
-        if (clock.now() + ms >= untilMs) stop.abort()
-        // In whole milliseconds, or rounding between the two clocks would look like a request that came a millisecond early.
-        return clock.sleep(Math.ceil(ms), signal)
-      },
-    }
+    const { own, stop } = clockUntil(clock, untilMs)
     const note = (happening: Happening) => {
       this.notes.push(happening)
       // At every commit, because the next read of the range may heal what this one claimed too early.
@@ -88,7 +80,7 @@ class Stage {
       { ...account, pageSize: 15, requestsPerSecond: PER_SECOND, burst: 1 },
       { clock: own, random, note },
     )
-    const life = lifeOf({ cluster, source, clock: own, once, startFromMs: REACH_MS, note, random, stop: stop.signal })
+    const life = lifeOf({ cluster, source, clock: own, once, startFromMs: REACH_MS, note, random, stop })
     const end = await life.run().catch((error: unknown) => (codeOf(error) === 'BUG' ? Promise.reject(error) : codeOf(error)))
     await source.close()
     return end
