@@ -217,6 +217,27 @@ export interface Ledger {
   close(): Promise<void>
 }
 
+/** The right to publish for the accounts of one ledger partition, as Kafka's group coordinator gave it to this instance. */
+export interface Grant {
+  /** Aborts when the partition is to be given back: finish what is under way, begin nothing, then `release`. */
+  readonly revoked: AbortSignal
+  /** Aborts when the partition may be somebody else's already, and after a revocation that took too long: drop everything. Implies `revoked`. */
+  readonly lost: AbortSignal
+  /** Whether the partition is still ours, by an answer to a question sent after this call; within a session or a rebalance. Never throws. */
+  confirm(): Promise<boolean>
+  /** Nothing is published under it any more; may be called twice. */
+  release(): void
+}
+
+/** Who may publish for one account. */
+export interface Ownership {
+  /**
+   * Resolves when the account is ours. `onStandby` is told when it belongs to another instance and we wait for it. Throws `STOPPED`,
+   * `KAFKA_UNREACHABLE`, `KAFKA_UNAUTHORIZED`, `SETTINGS_INVALID`, and `FENCED` where waiting makes no sense.
+   */
+  acquire(onStandby: () => void, signal: AbortSignal): Promise<Grant>
+}
+
 export interface Observer {
   /** Never throws and never waits. */
   note(account: string, happening: Happening): void

@@ -52,6 +52,42 @@ declare module 'kafkajs/src/cluster/index.js' {
         send<D, T>(exchange: { readonly request: Request; readonly response: Response<D, T> }): Promise<T>
       }
       findGroupCoordinator(request: CoordinatorRequest): Promise<unknown>
+      /** Answers when every member has joined; asks a second time by itself with the id that a newcomer is given. `members` is the leader's only. */
+      joinGroup(request: {
+        readonly groupId: string
+        readonly sessionTimeout: number
+        readonly rebalanceTimeout: number
+        readonly memberId: string
+        readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+      }): Promise<{
+        readonly generationId: number
+        readonly memberId: string
+        readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[]
+      }>
+      syncGroup(request: {
+        readonly groupId: string
+        readonly generationId: number
+        readonly memberId: string
+        readonly groupAssignment: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[]
+      }): Promise<{ readonly memberAssignment: Buffer }>
+      heartbeat(request: {
+        readonly groupId: string
+        readonly groupGenerationId: number
+        readonly memberId: string
+      }): Promise<unknown>
+      leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
+      describeGroups(request: { readonly groupIds: readonly string[] }): Promise<{
+        readonly groups: readonly {
+          readonly state: string
+          readonly protocol: string
+          readonly members: readonly {
+            readonly memberId: string
+            readonly clientId: string
+            readonly clientHost: string
+            readonly memberAssignment: Buffer
+          }[]
+        }[]
+      }>
       /** Throws the broker's code when any of the topics is unknown or a partition has no leader. */
       metadata(topics: readonly string[]): Promise<{ readonly topicMetadata: readonly TopicMetadata[] }>
       createTopics(request: {
