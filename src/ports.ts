@@ -205,7 +205,7 @@ export interface Ledger {
   look(signal: AbortSignal): Promise<{ readonly notBeforeMs: number; readonly dialect: Dialect | null }>
   /**
    * Fences every older instance, reads back everything ever committed, and commits a claim, which proves that publishing works. When it
-   * resolves, the state is exactly what the topic holds. Throws `LEDGER_…`, `FENCED` when a newer instance has claimed meanwhile,
+   * resolves, the state is exactly what the topic holds. Throws `LEDGER_…`, `FENCED` once when another instance has claimed since our last claim,
    * `KAFKA_…`, `STOPPED`. Call it at start and after every failed commit; all state handed out before is void then.
    */
   recall(signal: AbortSignal): Promise<AccountState>

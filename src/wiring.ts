@@ -1,11 +1,14 @@
 /** The one place that says `create` and `new`: settings in, the parts of a running connector out. No decision is made here. */
 import { hash } from 'node:crypto'
+import { ConnectorError } from './errors.ts'
 import { type AccountOptions, AccountTask } from './flow/account.ts'
 import type { Stop } from './flow/sweep.ts'
 import { systemClock } from './host/clock.ts'
 import { readTlsFiles } from './host/tls-files.ts'
 import { createKafka, type KafkaClient } from './kafka/client.ts'
+import { connectToGroup } from './kafka/group-coordinator.ts'
 import { createLedgerReader } from './kafka/ledger-reader.ts'
+import { Membership, REBALANCE_MS, SESSION_MS } from './kafka/membership.ts'
 import { createPublisher } from './kafka/publisher.ts'
 import { SharedPublisher } from './kafka/shared-publisher.ts'
 import { createTopics } from './kafka/topics.ts'
@@ -17,7 +20,7 @@ import { createLedger } from './ledger/ledger.ts'
 import { secretsIn } from './model/complaints.ts'
 import { protectionOf } from './model/number-protection.ts'
 import { partitionOf } from './model/partition.ts'
-import type { Clock, Encoder, Happening, Ledger, Source, TopicState, Topics } from './ports.ts'
+import type { Clock, Encoder, Happening, Ledger, Ownership, Source, TopicState, Topics } from './ports.ts'
 import { createReadiness, type Readiness } from './server/readiness.ts'
 import { StatusBoard } from './server/status-board.ts'
 import type { AccountSettings, Settings } from './settings.ts'
@@ -107,9 +110,10 @@ export function createAccount(wiring: AccountWiring, stop: Stop): WiredAccount {
   const { sendsBadRequest } = mode
   const source = createSource(settings, account, note, { budget: shared.budgetOf(account.apiKey), sendsBadRequest })
   const ledger = createAccountLedger(wiring, source)
+  const ownership = ownershipOf(wiring)
   const options = accountOptions(wiring)
   return {
-    task: new AccountTask({ source, ledger, encoder, clock, random, note }, options, stop),
+    task: new AccountTask({ source, ledger, ownership, encoder, clock, random, note }, options, stop),
     source,
     close: async () => {
       await Promise.all([source.close(), ledger.close()])
@@ -142,13 +146,14 @@ export function createSource(
   return createKaleyraSource({ ...options, ...(timeZone !== undefined && { timeZone }) }, deps)
 }
 
-/** What the accounts of one process share: the request budget of an API key, and the producer of a ledger partition. */
+/** What the accounts of one process share: the place in the consumer group, the request budget of an API key, the producer of a ledger partition. */
 export interface Shared {
+  readonly membership: Membership
   readonly budgetOf: (apiKey: string) => Budget
   readonly publisherOf: (ledgerPartition: number) => SharedPublisher
 }
 
-export function createShared({ name, api, kafka }: Settings, client: KafkaClient): Shared {
+export function createShared({ name, api, kafka }: Settings, client: KafkaClient, { once }: { readonly once: boolean }): Shared {
   const { compression, topics: names } = kafka
   const topics = [names.events, names.deadLetters, names.ledger]
   const tuning = { compression, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS }
@@ -158,7 +163,15 @@ export function createShared({ name, api, kafka }: Settings, client: KafkaClient
     const publisher = createPublisher({ client, clock, transactionalId, topics, ...tuning })
     return new SharedPublisher({ publisher, reader, clock })
   }
-  return { budgetOf: createBudgets(api), publisherOf: oncePer(publisherOf) }
+  const group = { client, group: name, topic: names.ledger, sessionMs: SESSION_MS, rebalanceMs: REBALANCE_MS }
+  const membership = new Membership({
+    connect: deadline => connectToGroup(group, deadline),
+    clock,
+    group: name,
+    brokers: kafka.brokers,
+    keeps: once,
+  })
+  return { membership, budgetOf: createBudgets(api), publisherOf: oncePer(publisherOf) }
 }
 
 /** One budget for each API key. */
@@ -172,6 +185,22 @@ function oncePer<K, V>(make: (key: K) => V): (key: K) => V {
     const found = made.get(key) ?? make(key)
     made.set(key, found)
     return found
+  }
+}
+
+/** With `--once` nobody waits for another instance to leave. */
+function ownershipOf({ settings, account, shared, states, mode }: AccountWiring): Ownership {
+  const partition = partitionOf(account.id, partitionsOf(states, settings.kafka.topics.ledger))
+  return {
+    acquire: async (onStandby, signal) => {
+      if (!mode.once) return await shared.membership.acquire(partition, onStandby, signal)
+      const owned = new AbortController()
+      const onOwned = () => owned.abort()
+      return await shared.membership.acquire(partition, onOwned, AbortSignal.any([signal, owned.signal])).catch(error => {
+        if (!owned.signal.aborted || signal.aborted) throw error
+        throw new ConnectorError('FENCED', `another instance of "${settings.name}" owns the account; nothing was done`)
+      })
+    },
   }
 }
 

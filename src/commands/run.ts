@@ -2,7 +2,7 @@
  * `run`: the connector. The order of the start is the order of what may be disturbed: nothing before the ledger is recalled touches a
  * running owner, and nothing opens before the settings are whole.
  *
- *   settings → endpoints → topics → registry and schema → API probe → fence → recall → claim → schedule
+ *   settings → endpoints → topics → registry and schema → API probe → ownership → fence → recall → claim → schedule
  */
 import { Command } from 'commander'
 import { createEncoder } from '../avro/encoder.ts'
@@ -16,6 +16,7 @@ import { packageVersion } from '../host/package.ts'
 import { listenForStop, type StopSignals } from '../host/signals.ts'
 import { resourceUsage } from '../host/usage.ts'
 import type { KafkaClient } from '../kafka/client.ts'
+import { awaitEmptyGroup, type SeenMember } from '../kafka/group-look.ts'
 import { regionWarning } from '../model/regions.ts'
 import { startEndpoints } from '../server/endpoints.ts'
 import type { Settings } from '../settings.ts'
@@ -119,11 +120,20 @@ async function connect(
       }
     }
     const schemaId = await resolveSchemaId(registry, clock, stop.soft)
-    const parts = { settings, mode, topics, states, encoder: createEncoder(schemaId), shared: createShared(settings, client) }
-    return await runAccounts(parts, watch, stop)
+    const parts = { settings, mode, topics, states, encoder: createEncoder(schemaId) }
+    if (mode.once) await refuseIfRunning(settings, client, watch, stop.soft)
+    return await runAccounts({ ...parts, shared: createShared(settings, client, mode) }, watch, stop)
   } finally {
     await topics.close()
   }
+}
+
+/** `--once` beside a running connector would only take the accounts away from it. */
+async function refuseIfRunning(settings: Settings, client: KafkaClient, { log }: Watch, signal: AbortSignal): Promise<void> {
+  const { name, kafka } = settings
+  const onWaiting = (members: readonly SeenMember[]) =>
+    log.info({ event: 'group.waiting', members: members.length }, 'another instance is listed: waiting whether it is alive')
+  await awaitEmptyGroup({ client, clock, group: name, topic: kafka.topics.ledger }, onWaiting, signal)
 }
 
 function warnOfRegions({ accounts }: Settings, { log }: Watch): void {
@@ -155,6 +165,8 @@ async function runAccounts(parts: Omit<AccountWiring, 'account' | 'note'>, watch
     return await runFleet(launch, stop, { once: parts.mode.once, clock, onStopping })
   } finally {
     await Promise.all(accounts.map(account => account.close()))
+    // Last: from now on another instance may own the accounts.
+    await parts.shared.membership.close()
   }
 }
 

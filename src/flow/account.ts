@@ -1,10 +1,11 @@
 /**
- * One account's life: prove that the API can be read, recall the ledger, then read what is due until told to stop. Every failure goes
- * through the policy; nothing is retried without a named reason, and nothing for ever.
+ * One account's life: prove that the API can be read, wait until the account is ours, recall the ledger, then read what is due until told to
+ * stop. Every failure goes through the policy; nothing is retried without a named reason, and nothing for ever.
  *
- *   probe ──▶ recall ──▶ due? ──▶ sweep ──┐
- *     ▲          ▲         ▲──────────────┘
- *     │          └── recall: the outcome of a commit is unknown
+ *   probe ──▶ ours? ──▶ recall ──▶ due? ──▶ sweep ──┐
+ *     ▲         ▲          ▲         ▲──────────────┘
+ *     │         │          └── recall: the outcome of a commit is unknown
+ *     │         └── given back, or fenced and no longer ours: stand by
  *     ├── reprobe: the API does not hear us as it did; at most once in polling.retryFailed, else
  *     └── fail_account: wait polling.retryFailed
  */
@@ -14,7 +15,7 @@ import { floor, slotSizeAt } from '../model/grid.ts'
 import { edgeOf, nextDue } from '../model/schedule.ts'
 import type { AccountState } from '../model/state.ts'
 import { MINUTE_MS, type Window } from '../model/window.ts'
-import type { Clock, Encoder, Happening, Ledger, Source, TaskState } from '../ports.ts'
+import type { Clock, Encoder, Happening, Ledger, Ownership, Source, TaskState } from '../ports.ts'
 import { Backoff } from './backoff.ts'
 import { Committer } from './committer.ts'
 import { memoryOf } from './one-version.ts'
@@ -25,11 +26,13 @@ import { type ReaderOptions, WindowReader } from './read.ts'
 import { gapsBetween, standingOf } from './standing.ts'
 import { type Stop, sweep } from './sweep.ts'
 import { Tally } from './tally.ts'
+import { Tenure } from './tenure.ts'
 import { Timetable, type TimetableOptions } from './timetable.ts'
 
 export interface AccountParts {
   readonly source: Source
   readonly ledger: Ledger
+  readonly ownership: Ownership
   readonly encoder: Encoder
   readonly clock: Clock
   readonly random: () => number
@@ -46,6 +49,8 @@ export interface AccountOptions extends ReaderOptions, PackOptions, TimetableOpt
 /** A run for cron does not sit out a longer Retry-After than this. */
 const LONGEST_WAIT_ONCE_MS = MINUTE_MS
 
+type ReopenReason = Extract<Happening, { kind: 'producer.reopened' }>['reason']
+
 /** How the life of an account ended without an error. `unproved`: with `once`, something due could not be proved complete. */
 export type Ending = 'stopped' | 'covered' | 'unproved'
 
@@ -59,12 +64,14 @@ interface Present {
 export class AccountTask {
   private readonly parts: AccountParts
   private readonly options: AccountOptions
-  private readonly stop: Stop
+  private readonly program: Stop
   private readonly timetable: Timetable
   private readonly backoff: Backoff
   private readonly probing: Probing
   private tally = new Tally()
-  private recalls = 0
+  private tenure: Tenure | null = null
+  /** Why the next producer is opened. */
+  private reopening: ReopenReason = 'start'
   /** Whether the newest thing told about the account is an error. */
   private troubled = false
   /** With `once`, what is due is settled when the reading begins, however often a failure interrupts it. */
@@ -73,7 +80,7 @@ export class AccountTask {
   constructor(parts: AccountParts, options: AccountOptions, stop: Stop) {
     this.parts = parts
     this.options = options
-    this.stop = stop
+    this.program = stop
     this.timetable = new Timetable(options)
     this.backoff = new Backoff(parts.random, options.once)
     this.probing = new Probing(parts, options.retryFailedMs)
@@ -81,22 +88,60 @@ export class AccountTask {
 
   /** Throws the error that stops the program; its exit code is in the policy. */
   async run(): Promise<Ending> {
+    try {
+      for (;;) {
+        const ending = await this.untilOver()
+        if (ending !== null) return ending
+        await this.giveBack()
+      }
+    } finally {
+      this.tenure?.end()
+    }
+  }
+
+  /** Until told to stop, or with `once` until all is read; `null` when Kafka took the account back. */
+  private async untilOver(): Promise<Ending | null> {
+    const { ownership, note } = this.parts
     let state: AccountState | null = null
     for (;;) {
       try {
         await this.prove(state)
+        this.tenure ??= await Tenure.begin(ownership, this.program, note)
         state ??= await this.recall()
-        return await this.live(state)
+        const ending = await this.live(state)
+        return this.isOver ? null : ending
       } catch (error) {
-        if (this.stop.soft.aborted && codeOf(error) === 'STOPPED') return 'stopped'
         const code = codeOf(error)
+        if (this.program.soft.aborted && code === 'STOPPED') return 'stopped'
         if (code === 'COMMIT_UNKNOWN' || code === 'FENCED') {
-          this.parts.note({ kind: 'commit.failed', result: code === 'FENCED' ? 'fenced' : 'unknown', error })
+          note({ kind: 'commit.failed', result: code === 'FENCED' ? 'fenced' : 'unknown', error })
         }
-        if (POLICY[code].decision === 'recall') state = null
-        if (!(await this.goesOnAfter(error, state === null ? 'recalling' : 'running'))) return 'stopped'
+        const { decision } = POLICY[code]
+        if (this.isOver && (code === 'STOPPED' || decision !== 'stop')) return null
+        if (decision === 'recall' || decision === 'confirm') state = null
+        if (!(await this.goesOnAfter(error, state === null ? 'recalling' : 'running'))) return this.isOver ? null : 'stopped'
       }
     }
+  }
+
+  /** The program's signals, and while the account is ours Kafka's, too. */
+  private get stop(): Stop {
+    return this.tenure?.stop ?? this.program
+  }
+
+  private get isOver(): boolean {
+    return !this.program.soft.aborted && this.tenure?.isOver === true
+  }
+
+  /** Nothing of this account is sent to Kafka after it. */
+  private async giveBack(): Promise<void> {
+    const { ledger, note } = this.parts
+    await ledger.close()
+    note({ kind: 'ownership', change: this.tenure?.ending ?? 'revoked' })
+    this.tenure?.end()
+    this.tenure = null
+    this.reopening = 'assigned'
+    this.backoff.reset()
   }
 
   /** Once the ledger is ours, a promise to stay away that is given on the way is kept there: a restart must not break it. */
@@ -117,8 +162,8 @@ export class AccountTask {
     const startedMs = clock.monotonic()
     const state = await ledger.recall(this.stop.hard)
     source.holdUntil(state.notBeforeMs)
-    note({ kind: 'producer.reopened', reason: this.recalls === 0 ? 'start' : 'unknown' })
-    this.recalls += 1
+    note({ kind: 'producer.reopened', reason: this.reopening })
+    this.reopening = 'unknown'
     note({ kind: 'recalled', durationMs: clock.monotonic() - startedMs, seen: state.seen.size, incarnation: state.incarnation })
     this.tell('running')
     note(this.standing(state))
@@ -177,6 +222,14 @@ export class AccountTask {
     const { once, exitOnFailure } = this.options
     const decision = decisionOn(error)
     if (decision === 'stop') throw error
+    if (decision === 'confirm') {
+      // Fenced, or a transaction of ours took too long: only who still owns the account may come back, or two would fence each other in turns.
+      if (!(await this.tenure?.confirm())) {
+        if (once) throw error
+        return false
+      }
+      this.reopening = 'fenced'
+    }
     if (decision === 'reprobe' && this.probing.forget()) {
       this.tell(state, error)
       return true

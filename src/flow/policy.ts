@@ -6,11 +6,12 @@ import { ConnectorError, codeOf, type ErrorCode } from '../errors.ts'
 /**
  * - `retry`: the state is still good; wait and go on.
  * - `recall`: the state is void; fence, recall and go on.
+ * - `confirm`: the same if Kafka confirms that the account is still ours; else stand by, or with `--once` end.
  * - `reprobe`: the API does not hear the question as it is put: find out anew how to ask, and if that was done just now, `fail_account`.
  * - `fail_account`: this account cannot be read as it is set up; others go on, it is tried again later.
  * - `stop`: the program ends.
  */
-export type Decision = 'retry' | 'recall' | 'reprobe' | 'fail_account' | 'stop'
+export type Decision = 'retry' | 'recall' | 'confirm' | 'reprobe' | 'fail_account' | 'stop'
 
 export interface Verdict {
   readonly decision: Decision
@@ -61,7 +62,11 @@ export const POLICY: Readonly<Record<ErrorCode, Verdict>> = {
   LEDGER_FULL: { decision: 'stop', exitCode: 4, remedy: 'raise records.maxSeen' },
   REGISTRY_UNREACHABLE: { decision: 'stop', exitCode: 4, remedy: 'check registry.url and the network' },
   REGISTRY_REJECTED: { decision: 'stop', exitCode: 4, remedy: 'see the registry’s reason' },
-  FENCED: { decision: 'stop', exitCode: 5, remedy: 'another instance of this name has taken over; nothing needs to be done' },
+  FENCED: {
+    decision: 'confirm',
+    exitCode: 5,
+    remedy: 'another instance of this name owns the account; nothing needs to be done',
+  },
 
   STOPPED: { decision: 'stop', exitCode: 0, remedy: 'none' },
   BUG: { decision: 'stop', exitCode: 70, remedy: 'please report this with the log' },

@@ -21,6 +21,10 @@ export class Holding {
     this.#options = options
   }
 
+  get users(): number {
+    return this.#users
+  }
+
   get isRevoked(): boolean {
     return this.#revoked.signal.aborted
   }

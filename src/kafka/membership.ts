@@ -25,8 +25,6 @@ export interface MembershipOptions {
   readonly group: string
   /** For messages. */
   readonly brokers: readonly string[]
-  /** Ledger partitions with accounts of ours, and how many. */
-  readonly wanted: ReadonlyMap<number, number>
   /** Gives nothing away to newcomers: this instance ends by itself. */
   readonly keeps: boolean
   readonly sessionMs?: number
@@ -93,6 +91,7 @@ export class Membership {
     this.#running ??= this.#live()
     const held = this.#holdings.get(partition)
     if (held !== undefined && !held.isRevoked) return held.take()
+    if (!this.#wanted().has(partition)) this.#joinAgain()
     const found = Promise.withResolvers<Holding>()
     const sinceMs = this.#options.clock.monotonic()
     const waiting = { partition, sinceMs, onStandby, taken: found.resolve, failed: found.reject, isTold: false }
@@ -157,11 +156,11 @@ export class Membership {
   }
 
   async #join(coordinator: GroupCoordinator): Promise<void> {
-    const { wanted, keeps, rebalanceMs, sessionMs, clock } = this.#options
+    const { keeps, rebalanceMs, sessionMs, clock } = this.#options
     const owned = [...this.#holdings.keys()]
     // Whether our question arrived cannot be seen from here: an owner waits no longer than its session would last if it did not.
     const within = this.#within(this.#soon(rebalanceMs + sessionMs))
-    const joined = await within.wait(coordinator.join(this.#memberId, { wanted, owned, keeps }))
+    const joined = await within.wait(coordinator.join(this.#memberId, { wanted: this.#wanted(), owned, keeps }))
     this.#memberId = joined.memberId
     this.#generation = joined.generation
     this.#leaseMs = clock.monotonic() + sessionMs
@@ -218,11 +217,23 @@ export class Membership {
       onFree: () => {
         if (this.#holdings.get(partition) !== holding) return
         this.#holdings.delete(partition)
-        this.#mustJoin = true
-        this.#wake.abort()
+        this.#joinAgain()
       },
     })
     return holding
+  }
+
+  /** What we say of ourselves has changed. */
+  #joinAgain(): void {
+    this.#mustJoin = true
+    this.#wake.abort()
+  }
+
+  /** How many accounts of ours use or wait for each partition. An account whose API cannot be read here does neither, so others may have it. */
+  #wanted(): Map<number, number> {
+    const wanted = new Map([...this.#holdings].map(([partition, { users }]) => [partition, users]))
+    for (const { partition } of this.#waiting) wanted.set(partition, (wanted.get(partition) ?? 0) + 1)
+    return wanted
   }
 
   #tellStandby(): void {

@@ -125,6 +125,7 @@ class TopicLedger implements Ledger {
 
   async close(): Promise<void> {
     this.memory = null
+    this.incarnation = 0
     await this.parts.publisher.close()
   }
 
@@ -141,10 +142,9 @@ class TopicLedger implements Ledger {
       this.incarnation > 0 &&
       checkpoint.instance !== this.instance
     ) {
-      throw new ConnectorError(
-        'FENCED',
-        `account "${identity.account}" was claimed by another instance of "${identity.name}"; this one stops so that only one publishes`,
-      )
+      // Told once: who recalls again after that has made sure that the account is ours.
+      this.incarnation = 0
+      throw new ConnectorError('FENCED', `account "${identity.account}" was claimed by another instance of "${identity.name}"`)
     }
     await this.compareOutput(memory, signal)
     Object.assign(this.offsets, structuredClone(checkpoint?.offsets ?? {}))

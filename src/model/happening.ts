@@ -26,7 +26,9 @@ export type Happening =
   | { readonly kind: 'gap.closed'; readonly window: Window }
   | { readonly kind: 'committed'; readonly records: number; readonly durationMs: number; readonly commit: CommitSummary }
   | { readonly kind: 'commit.failed'; readonly result: 'unknown' | 'fenced'; readonly error: unknown }
-  | { readonly kind: 'producer.reopened'; readonly reason: 'start' | 'unknown' }
+  | { readonly kind: 'producer.reopened'; readonly reason: 'start' | 'unknown' | 'fenced' | 'assigned' }
+  /** The account is no longer ours: given back in order, or lost because Kafka may have given it to another instance already. */
+  | { readonly kind: 'ownership'; readonly change: 'revoked' | 'lost' }
   | { readonly kind: 'recalled'; readonly durationMs: number; readonly seen: number; readonly incarnation: number }
   | { readonly kind: 'unknown.value'; readonly of: UnknownKind; readonly count: number }
   | { readonly kind: 'standing'; readonly standing: Standing }

@@ -28,7 +28,7 @@ export const OUTCOMES = members<RequestOutcome>({
 export const REREAD_REASONS = members<RereadReason>({ total_mismatch: true, moved: true, conflicting_rows: true, no_total: true })
 export const UNKNOWN_KINDS = members<UnknownKind>({ status: true, field: true, time: true })
 export const TASK_STATES = members<TaskState>({ running: true, standby: true, paused: true, failed: true, recalling: true })
-export const REOPEN_REASONS = members<ReopenReason>({ start: true, unknown: true })
+export const REOPEN_REASONS = members<ReopenReason>({ start: true, unknown: true, fenced: true, assigned: true })
 export const TRANSACTION_RESULTS = members<CommitResult>({ committed: true, unknown: true, fenced: true })
 export const DEAD_LETTER_REASONS = members<BadRowReason>({
   not_an_object: true,

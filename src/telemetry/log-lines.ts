@@ -75,6 +75,10 @@ export function lineOf(happening: Happening): LogLine | null {
         : line('warn', 'commit.unknown', 'the outcome of a commit is unknown: asking the ledger', errorFields(happening.error))
     case 'producer.reopened':
       return line('info', 'producer.reopened', `transactional producer opened: ${happening.reason}`, { reason: happening.reason })
+    case 'ownership':
+      return happening.change === 'revoked'
+        ? line('info', 'task.revoked', 'Kafka gives the account to another instance: what was under way is finished', {})
+        : line('warn', 'task.lost', 'the account may belong to another instance by now: what was under way is dropped', {})
     case 'recalled':
       return line('info', 'recalled', `${happening.seen} calls known, read back in ${seconds(happening.durationMs)} s`, {
         seen: happening.seen,

@@ -92,6 +92,8 @@ function count(account: AccountMetrics, happening: Exclude<Happening, { kind: 't
     case 'schedule.stretched':
       account.set('schedule_stretch_ratio', happening.ratio, happening.schedule)
       break
+    case 'ownership':
+      break // the state of the task says it
     case 'gap.opened':
     case 'gap.closed':
       break // the length of all gaps comes with the standing

@@ -1,4 +1,4 @@
-/** Ownership is fencing: whoever claims last owns, and the one before stops by itself. */
+/** Two instances of one name: one owns, the other stands by; who takes over, when, and that nothing is repeated or lost by it. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Connector, settingsFor } from '../support/connector.ts'
 import type { Reach } from '../support/platform/platform.ts'
@@ -25,34 +25,86 @@ beforeAll(async () => {
 }, platformStartMs)
 afterAll(() => simulator?.close())
 
-test('a second instance takes over: the first stops with 5, and nothing is published twice or lost', async () => {
-  const name = uniqueName('pair')
-  const settings = settingsFor(simulator, reach, name, {
-    polling: {
-      startFrom: '2h',
-      schedule: [
-        { name: 'hot', every: '10s', span: '30m' },
-        { name: 'warm', every: '30s', span: '2h' },
-      ],
-    },
+const polling = {
+  startFrom: '2h',
+  schedule: [
+    { name: 'hot', every: '10s', span: '30m' },
+    { name: 'warm', every: '30s', span: '2h' },
+  ],
+}
+
+const isHot = (sinceMs: number) => (line: { readonly schedule?: unknown; readonly time?: unknown }) =>
+  line.schedule === 'hot' && Date.parse(String(line.time)) > sinceMs
+
+async function judged(name: string, settledBefore: number) {
+  return await verdictOn(reach, `${name}.call-logs`, simulator.world, {
+    settledBefore,
+    from: settledBefore - 3_600_000 + 60_000,
+    until: settledBefore,
   })
+}
+
+const clean = { missing: [], repeated: [], stale: [], extra: [] }
+
+test('the second instance stands by, is ready, and takes over when the first is told to stop', async () => {
+  const name = uniqueName('pair')
+  const settings = settingsFor(simulator, reach, name, { polling })
   await using first = await Connector.start(settings)
   await first.untilEvent('window.read', line => line.schedule === 'hot')
 
   await using second = await Connector.start(settings)
+  await second.untilEvent('task.standby')
+  expect((await fetch(`${await second.address()}/ready`)).status).toBe(200)
+  expect(second.lines.some(({ event }) => event === 'recalled')).toBe(false)
+  const stoppedMs = Date.now()
+  first.kill('SIGTERM')
+  expect(await first.exited).toEqual({ code: 0, signal: null })
   await second.untilEvent('recalled')
-  const end = await first.exited
 
-  expect(end, first.output.slice(-2_000)).toEqual({ code: 5, signal: null })
-  expect(first.stderr).toMatch(/^call-log-source: FENCED: /m)
-  const takenOverMs = Date.now()
-  await second.untilEvent('window.read', line => line.schedule === 'hot' && Date.parse(String(line.time)) > takenOverMs + 12_000)
+  await second.untilEvent('window.read', isHot(stoppedMs + 12_000))
   second.kill('SIGTERM')
   expect(await second.exited).toEqual({ code: 0, signal: null })
-  const verdict = await verdictOn(reach, `${name}.call-logs`, simulator.world, {
-    settledBefore: takenOverMs,
-    from: takenOverMs - 3_600_000 + 60_000,
-    until: takenOverMs,
-  })
-  expect(verdict).toMatchObject({ missing: [], repeated: [], stale: [], extra: [] })
+  expect(await judged(name, stoppedMs)).toMatchObject(clean)
+}, 240_000)
+
+test('an owner that stands still is replaced; when it wakes up it stands by, and publishes nothing', async () => {
+  const name = uniqueName('frozen')
+  const settings = settingsFor(simulator, reach, name, { polling })
+  await using first = await Connector.start(settings)
+  await first.untilEvent('window.read', line => line.schedule === 'hot')
+  await using second = await Connector.start(settings)
+  await second.untilEvent('task.standby')
+
+  first.kill('SIGSTOP')
+  await second.untilEvent('recalled')
+  await second.untilEvent('window.read', line => line.schedule === 'hot')
+  first.kill('SIGCONT')
+  await first.untilEvent('task.standby')
+
+  const wokenMs = Date.now()
+  await second.untilEvent('window.read', isHot(wokenMs + 12_000))
+  expect(second.lines.filter(({ event }) => event === 'task.fenced' || event === 'task.lost')).toEqual([])
+  for (const instance of [first, second]) instance.kill('SIGTERM')
+  expect([await first.exited, await second.exited]).toEqual([
+    { code: 0, signal: null },
+    { code: 0, signal: null },
+  ])
+  expect(await judged(name, wokenMs)).toMatchObject(clean)
+}, 240_000)
+
+test('--once beside a running owner says so, stops with 5 and disturbs nothing', async () => {
+  const name = uniqueName('beside')
+  const settings = settingsFor(simulator, reach, name, { polling })
+  await using owner = await Connector.start(settings)
+  await owner.untilEvent('window.read', line => line.schedule === 'hot')
+
+  const once = await Connector.runOnce(settings)
+
+  expect(once.exit, once.output.slice(-2_000)).toEqual({ code: 5, signal: null })
+  expect(once.stderr).toMatch(/^call-log-source: FENCED: .* is running already/m)
+  const afterMs = Date.now()
+  await owner.untilEvent('window.read', isHot(afterMs))
+  expect(owner.lines.filter(({ event }) => event === 'task.fenced' || event === 'recalled')).toHaveLength(1)
+  owner.kill('SIGTERM')
+  expect(await owner.exited).toEqual({ code: 0, signal: null })
 }, 240_000)

@@ -4,11 +4,12 @@ import { type AccountOptions, AccountTask } from '../../src/flow/account.ts'
 import type { CallLog } from '../../src/model/call-log.ts'
 import type { Dialect } from '../../src/model/dialect.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
-import type { Happening } from '../../src/ports.ts'
+import type { Happening, Ownership } from '../../src/ports.ts'
 import { callLog, callsFrom } from '../support/calls.ts'
 import { ledgerOn, memoryCluster } from '../support/ledger-on-memory.ts'
 import type { MemoryCluster } from '../support/memory-kafka.ts'
 import { type Script, ScriptedSource } from '../support/scripted-source.ts'
+import { soleOwner } from '../support/sole-owner.ts'
 import { usualAccount } from '../support/usual-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -22,9 +23,19 @@ interface Setup {
   readonly clock?: VirtualClock
   /** What the ledger is told of the API. */
   readonly dialect?: Dialect | null
+  readonly ownership?: Ownership
+  readonly onNote?: (happening: Happening) => void
 }
 
-function task({ cluster, script, options, dialect = null, clock = new VirtualClock({ startMs }) }: Setup) {
+function task({
+  cluster,
+  script,
+  options,
+  dialect = null,
+  clock = new VirtualClock({ startMs }),
+  ownership = soleOwner(),
+  onNote = () => {},
+}: Setup) {
   const notes: Happening[] = []
   const soft = new AbortController()
   const source = new ScriptedSource({ calls: () => history, pageSize: 100, ...script })
@@ -32,13 +43,17 @@ function task({ cluster, script, options, dialect = null, clock = new VirtualClo
     {
       source,
       ledger: ledgerOn(cluster, clock, { startFromMs: DAY_MS }, undefined, () => dialect),
+      ownership,
       // Values are not looked into here; the Avro encoder has its own tests.
       encoder: {
         encode: event => Buffer.from(JSON.stringify({ id: event.call_id, status: event.status, changed: event.changed_fields })),
       },
       clock,
       random: () => 0.5,
-      note: happening => notes.push(happening),
+      note: happening => {
+        notes.push(happening)
+        onNote(happening)
+      },
     },
     { ...usualAccount, ...options },
     { soft: soft.signal, hard: new AbortController().signal },
@@ -278,9 +293,9 @@ describe('run', () => {
     expect(published(cluster).filter(line => line.startsWith('live'))).toEqual(['live CREATED 1', 'live UPDATED 2'])
   })
 
-  test('fenced means the end, with the code the exit depends on', async () => {
+  test('fenced and no longer ours: the account stands by', async () => {
     const cluster = await memoryCluster()
-    const { account } = task({
+    const { account, notes, stop } = task({
       cluster,
       options: { once: false },
       script: {
@@ -289,10 +304,34 @@ describe('run', () => {
           return history
         },
       },
+      onNote: happening => {
+        if (happening.kind === 'task' && happening.state === 'standby') stop()
+      },
     })
 
-    await expect(account.run()).rejects.toMatchObject({ code: 'FENCED' })
+    expect(await account.run()).toBe('stopped')
+
+    expect(notes.slice(-3)).toMatchObject([
+      { kind: 'commit.failed', result: 'fenced' },
+      { kind: 'ownership', change: 'lost' },
+      { kind: 'task', state: 'standby' },
+    ])
   })
+})
+
+test('with --once, fenced means the end, with the code the exit depends on', async () => {
+  const cluster = await memoryCluster()
+  const { account } = task({
+    cluster,
+    script: {
+      calls: request => {
+        if (request === 3) cluster.fence('kaleyra-0')
+        return history
+      },
+    },
+  })
+
+  await expect(account.run()).rejects.toMatchObject({ code: 'FENCED' })
 })
 
 describe('an API that no longer hears the question as it is put', () => {

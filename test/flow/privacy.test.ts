@@ -1,4 +1,5 @@
 /** From the API's answer to Kafka and to everything an operator sees: real HTTP, real normaliser, encoder, flow, log and metrics. */
+
 import { createHmac } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createEncoder } from '../../src/avro/encoder.ts'
@@ -16,6 +17,7 @@ import { createObserver } from '../../src/telemetry/observer.ts'
 import { API_KEY, type Api, json, SID, startApi, success } from '../kaleyra/fixture.ts'
 import { ledgerOn, memoryCluster } from '../support/ledger-on-memory.ts'
 import type { MemoryCluster } from '../support/memory-kafka.ts'
+import { soleOwner } from '../support/sole-owner.ts'
 import { usualAccount } from '../support/usual-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -102,6 +104,7 @@ async function runOnce({
     {
       source,
       ledger: ledgerOn(cluster, clock, { startFromMs: DAY_MS, rules }),
+      ownership: soleOwner(),
       encoder: createEncoder(1),
       clock,
       random: () => 0.5,

@@ -11,14 +11,13 @@ const never = new AbortController().signal
 function scene() {
   const clock = new VirtualClock({ mode: 'manual' })
   const group = new MemoryGroup({ clock })
-  const instance = (wanted: Record<number, number>, options: Partial<MembershipOptions> = {}) => {
+  const instance = (options: Partial<MembershipOptions> = {}) => {
     const wire = new Wire()
     const membership = new Membership({
       connect: async () => group.connect(wire),
       clock,
       group: 'kaleyra',
       brokers: ['localhost:9092'],
-      wanted: new Map(Object.entries(wanted).map(([partition, accounts]) => [Number(partition), accounts])),
       keeps: false,
       ...options,
     })
@@ -49,7 +48,7 @@ function scene() {
 
 test('the first instance owns, the second stands by, and takes over when the first leaves', async () => {
   const { instance, pass } = scene()
-  const [first, second] = [instance({ 0: 1 }), instance({ 0: 1 })]
+  const [first, second] = [instance(), instance()]
   first.acquire(0)
   await pass(1_000)
   second.acquire(0)
@@ -67,7 +66,7 @@ test('the first instance owns, the second stands by, and takes over when the fir
 
 test('an instance that is not heard for a session loses everything, by its own clock and before anybody else owns it', async () => {
   const { instance, pass } = scene()
-  const [first, second] = [instance({ 0: 1 }), instance({ 0: 1 })]
+  const [first, second] = [instance(), instance()]
   first.acquire(0)
   await pass(1_000)
   second.acquire(0)
@@ -87,7 +86,7 @@ test('an instance that is not heard for a session loses everything, by its own c
 
 test('a process that stood still is told by its first question, and stands by from then on', async () => {
   const { instance, pass } = scene()
-  const [first, second] = [instance({ 0: 1 }), instance({ 0: 1 })]
+  const [first, second] = [instance(), instance()]
   first.acquire(0)
   await pass(1_000)
   second.acquire(0)
@@ -110,7 +109,7 @@ test('a process that stood still is told by its first question, and stands by fr
 
 test('a heartbeat after the question confirms that the partition is still ours', async () => {
   const { instance, pass } = scene()
-  const first = instance({ 0: 1 })
+  const first = instance()
   first.acquire(0)
   await pass(1_000)
 
@@ -122,8 +121,7 @@ test('a heartbeat after the question confirms that the partition is still ours',
 
 test('accounts spread over instances: what moves is given back first', async () => {
   const { instance, pass } = scene()
-  const wanted = { 0: 1, 1: 1 }
-  const [first, second] = [instance(wanted), instance(wanted)]
+  const [first, second] = [instance(), instance()]
   for (const partition of [0, 1]) first.acquire(partition)
   await pass(1_000)
   for (const partition of [0, 1]) second.acquire(partition)
@@ -139,8 +137,7 @@ test('accounts spread over instances: what moves is given back first', async () 
 
 test('who does not give back in time loses it', async () => {
   const { instance, pass } = scene()
-  const wanted = { 0: 1, 1: 1 }
-  const [first, second] = [instance(wanted, { finishMs: 30_000 }), instance(wanted)]
+  const [first, second] = [instance({ finishMs: 30_000 }), instance()]
   for (const partition of [0, 1]) first.acquire(partition)
   await pass(1_000)
   second.acquire(0)
@@ -156,8 +153,7 @@ test('who does not give back in time loses it', async () => {
 
 test('an instance that ends by itself keeps what it has', async () => {
   const { instance, pass } = scene()
-  const wanted = { 0: 1, 1: 1 }
-  const [first, second] = [instance(wanted, { keeps: true }), instance(wanted)]
+  const [first, second] = [instance({ keeps: true }), instance()]
   for (const partition of [0, 1]) first.acquire(partition)
   await pass(1_000)
   for (const partition of [0, 1]) second.acquire(partition)
@@ -171,7 +167,7 @@ test('an instance that ends by itself keeps what it has', async () => {
 
 test('no coordinator within two sessions: who waits is told, and may wait again', async () => {
   const { instance, pass } = scene()
-  const first = instance({ 0: 1 })
+  const first = instance()
   first.wire.isCut = true
   first.acquire(0)
   await pass(60_000)
@@ -187,7 +183,7 @@ test('no coordinator within two sessions: who waits is told, and may wait again'
 test('a group of another program is refused by name', async () => {
   const { instance, pass } = scene()
   const refusal = Object.assign(new Error('refused'), { type: 'INCONSISTENT_GROUP_PROTOCOL' })
-  const first = instance({ 0: 1 }, { connect: () => Promise.reject(refusal) })
+  const first = instance({ connect: () => Promise.reject(refusal) })
   first.acquire(0)
   await pass(1_000)
 

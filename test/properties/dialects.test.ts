@@ -3,6 +3,7 @@
  * orders, bounds, filters, shapes, clocks and rate limits in any combination, with calls that come late and change. Whatever is combined, the
  * account finds out how to ask, reads everything, publishes each version once, covers nothing it did not read, and never asks too fast.
  */
+
 import { serialize } from 'node:v8'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -18,6 +19,7 @@ import type { SimulatorOptions } from '../support/simulator/options.ts'
 import type { RowShape } from '../support/simulator/row.ts'
 import { type Simulator, startSimulator } from '../support/simulator/server.ts'
 import { World } from '../support/simulator/world.ts'
+import { soleOwner } from '../support/sole-owner.ts'
 import { usualAccount } from '../support/usual-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -121,7 +123,15 @@ class Scene {
     )
     const ledger = ledgerOn(cluster, clock, { startFromMs: REACH_MS }, source.notBeforeMs, source.dialect)
     const task = new AccountTask(
-      { source, ledger, encoder: { encode: event => serialize(event) }, clock, random: () => 0.5, note: () => undefined },
+      {
+        source,
+        ledger,
+        ownership: soleOwner(),
+        encoder: { encode: event => serialize(event) },
+        clock,
+        random: () => 0.5,
+        note: () => undefined,
+      },
       {
         ...usualAccount,
         schedule: usualAccount.schedule.filter(({ name }) => name !== 'warm'),

@@ -3,6 +3,7 @@
  * outcome is unknown, an API that fails, calls that appear late and change, pages that move. Whatever happens, the topic holds each version
  * once, and nothing is called covered that is not there.
  */
+
 import { serialize } from 'node:v8'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -19,6 +20,7 @@ import { Dice } from '../support/simulator/dice.ts'
 import { judge } from '../support/simulator/judge.ts'
 import { ioShape } from '../support/simulator/row.ts'
 import { World } from '../support/simulator/world.ts'
+import { soleOwner } from '../support/sole-owner.ts'
 import { usualAccount } from '../support/usual-account.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { WorldSource } from '../support/world-source.ts'
@@ -112,6 +114,7 @@ class Story {
       {
         source,
         ledger,
+        ownership: soleOwner(),
         encoder: { encode: event => serialize(event) },
         clock: own,
         random: () => faults.roll(),

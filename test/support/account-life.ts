@@ -2,11 +2,13 @@
  * An account's life in virtual time, from its first start on: the real task, reader, paging, budget and sifting, with the ledger on an in-memory
  * Kafka, and what each schedule asked of the API.
  */
+
 import { AccountTask } from '../../src/flow/account.ts'
 import { DAY_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Happening } from '../../src/ports.ts'
 import { ledgerOn, memoryCluster } from './ledger-on-memory.ts'
 import { type Calls, PacedSource } from './paced-source.ts'
+import { soleOwner } from './sole-owner.ts'
 import { usualAccount } from './usual-account.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -91,6 +93,7 @@ export async function liveOneDay(options: LifeOptions): Promise<Life> {
     {
       source,
       ledger: ledgerOn(await memoryCluster(), clock, { startFromMs: usualPolling.startFromMs, maxSeen: 5_000_000 }),
+      ownership: soleOwner(),
       // Values are not looked into here; the Avro encoder has its own tests.
       encoder: { encode: event => Buffer.from(event.call_id) },
       clock,

@@ -1,9 +1,11 @@
 /** One account's life on an in-memory Kafka and a virtual clock, in front of whatever source it is given. */
+
 import { serialize } from 'node:v8'
 import { AccountTask } from '../../src/flow/account.ts'
-import type { Clock, Happening, Source } from '../../src/ports.ts'
+import type { Clock, Happening, Ownership, Source } from '../../src/ports.ts'
 import { ledgerOn } from './ledger-on-memory.ts'
 import type { MemoryCluster } from './memory-kafka.ts'
+import { soleOwner } from './sole-owner.ts'
 import { usualAccount } from './usual-account.ts'
 
 export interface LifeSettings {
@@ -15,6 +17,7 @@ export interface LifeSettings {
   readonly note?: (happening: Happening) => void
   readonly random?: () => number
   readonly maxRowsPerRead?: number
+  readonly ownership?: Ownership
   /** Ends the life as the first signal of an operator would. */
   readonly stop?: AbortSignal
 }
@@ -31,6 +34,7 @@ export function lifeOf(settings: LifeSettings): AccountTask {
     note = () => {},
     random = () => 0.5,
     maxRowsPerRead = 5_000,
+    ownership = soleOwner(),
     stop = never,
   } = settings
   return new AccountTask(
@@ -43,6 +47,7 @@ export function lifeOf(settings: LifeSettings): AccountTask {
         () => source.notBeforeMs(),
         () => source.dialect(),
       ),
+      ownership,
       // Read back by `memory-books.ts`; the Avro encoder has its own tests.
       encoder: { encode: event => serialize(event) },
       clock,
