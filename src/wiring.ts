@@ -1,18 +1,12 @@
 /** The one place that says `create` and `new`: settings in, the parts of a running connector out. No decision is made here. */
 import { hash } from 'node:crypto'
-import { ConnectorError } from './errors.ts'
 import { type AccountOptions, AccountTask } from './flow/account.ts'
 import type { Stop } from './flow/sweep.ts'
-import { systemClock } from './host/clock.ts'
 import { readTlsFiles } from './host/tls-files.ts'
 import { createKafka, type KafkaClient } from './kafka/client.ts'
-import { connectToGroup } from './kafka/group-coordinator.ts'
-import { createLedgerReader } from './kafka/ledger-reader.ts'
-import { Membership, REBALANCE_MS, SESSION_MS } from './kafka/membership.ts'
-import { createPublisher } from './kafka/publisher.ts'
-import { SharedPublisher } from './kafka/shared-publisher.ts'
+import { createOwnership } from './kafka/ownership.ts'
 import { createTopics } from './kafka/topics.ts'
-import { type Budget, createBudget } from './kaleyra/budget.ts'
+import type { Budget } from './kaleyra/budget.ts'
 import { NORMALISER_VERSION } from './kaleyra/normalise.ts'
 import { createKaleyraSource } from './kaleyra/source.ts'
 import { filtersText } from './ledger/identity.ts'
@@ -20,18 +14,18 @@ import { createLedger } from './ledger/ledger.ts'
 import { secretsIn } from './model/complaints.ts'
 import { protectionOf } from './model/number-protection.ts'
 import { partitionOf } from './model/partition.ts'
-import type { Clock, Encoder, Happening, Ledger, Ownership, Source, TopicState, Topics } from './ports.ts'
+import type { Encoder, Happening, Ledger, Ownership, Source, TopicState, Topics } from './ports.ts'
 import { createReadiness, type Readiness } from './server/readiness.ts'
 import { StatusBoard } from './server/status-board.ts'
 import type { AccountSettings, Settings } from './settings.ts'
 import { createLog, type Log } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { createObserver } from './telemetry/observer.ts'
+import { clock, type Shared } from './wiring-shared.ts'
 
-export const clock: Clock = systemClock
+export { clock, createBudgets, createShared } from './wiring-shared.ts'
+
 const random = Math.random
-
-const TRANSACTION_TIMEOUT_MS = 60_000
 
 /** Everything that watches, and nothing that acts. */
 export interface Watch {
@@ -146,62 +140,9 @@ export function createSource(
   return createKaleyraSource({ ...options, ...(timeZone !== undefined && { timeZone }) }, deps)
 }
 
-/** What the accounts of one process share: the place in the consumer group, the request budget of an API key, the producer of a ledger partition. */
-export interface Shared {
-  readonly membership: Membership
-  readonly budgetOf: (apiKey: string) => Budget
-  readonly publisherOf: (ledgerPartition: number) => SharedPublisher
-}
-
-export function createShared({ name, api, kafka }: Settings, client: KafkaClient, { once }: { readonly once: boolean }): Shared {
-  const { compression, topics: names } = kafka
-  const topics = [names.events, names.deadLetters, names.ledger]
-  const tuning = { compression, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS }
-  const reader = createLedgerReader({ client, clock, blockedMs: 2 * TRANSACTION_TIMEOUT_MS })
-  const publisherOf = (ledgerPartition: number) => {
-    const transactionalId = `${name}-${ledgerPartition}`
-    const publisher = createPublisher({ client, clock, transactionalId, topics, ...tuning })
-    return new SharedPublisher({ publisher, reader, clock })
-  }
-  const group = { client, group: name, topic: names.ledger, sessionMs: SESSION_MS, rebalanceMs: REBALANCE_MS }
-  const membership = new Membership({
-    connect: deadline => connectToGroup(group, deadline),
-    clock,
-    group: name,
-    brokers: kafka.brokers,
-    keeps: once,
-  })
-  return { membership, budgetOf: createBudgets(api), publisherOf: oncePer(publisherOf) }
-}
-
-/** One budget for each API key. */
-export function createBudgets(api: Settings['api']): (apiKey: string) => Budget {
-  return oncePer(() => createBudget(api, clock))
-}
-
-function oncePer<K, V>(make: (key: K) => V): (key: K) => V {
-  const made = new Map<K, V>()
-  return key => {
-    const found = made.get(key) ?? make(key)
-    made.set(key, found)
-    return found
-  }
-}
-
-/** With `--once` nobody waits for another instance to leave. */
 function ownershipOf({ settings, account, shared, states, mode }: AccountWiring): Ownership {
   const partition = partitionOf(account.id, partitionsOf(states, settings.kafka.topics.ledger))
-  return {
-    acquire: async (onStandby, signal) => {
-      if (!mode.once) return await shared.membership.acquire(partition, onStandby, signal)
-      const owned = new AbortController()
-      const onOwned = () => owned.abort()
-      return await shared.membership.acquire(partition, onOwned, AbortSignal.any([signal, owned.signal])).catch(error => {
-        if (!owned.signal.aborted || signal.aborted) throw error
-        throw new ConnectorError('FENCED', `another instance of "${settings.name}" owns the account; nothing was done`)
-      })
-    },
-  }
+  return createOwnership({ membership: shared.membership, group: settings.name, partition, waits: !mode.once })
 }
 
 function createAccountLedger({ settings, account, shared, topics, states, mode }: AccountWiring, source: Source): Ledger {

@@ -10,6 +10,7 @@ const levels: Record<string, number> = {
   'main.ts': 9,
   commands: 8,
   'wiring.ts': 7,
+  'wiring-shared.ts': 6.5,
   flow: 6,
   kaleyra: 6,
   ledger: 6,

@@ -9,20 +9,19 @@
  *     ├── reprobe: the API does not hear us as it did; at most once in polling.retryFailed, else
  *     └── fail_account: wait polling.retryFailed
  */
-import { ConnectorError, codeOf } from '../errors.ts'
+import { codeOf } from '../errors.ts'
 import { age, bookedSince, coveredThrough, unread } from '../model/coverage.ts'
 import { floor, slotSizeAt } from '../model/grid.ts'
 import { edgeOf, nextDue } from '../model/schedule.ts'
 import type { AccountState } from '../model/state.ts'
-import { MINUTE_MS, type Window } from '../model/window.ts'
-import type { Clock, Encoder, Happening, Ledger, Ownership, Source, TaskState } from '../ports.ts'
-import { Backoff } from './backoff.ts'
+import type { Window } from '../model/window.ts'
+import type { Clock, Encoder, Happening, Ledger, Ownership, Source } from '../ports.ts'
 import { Committer } from './committer.ts'
 import { memoryOf } from './one-version.ts'
 import { Packer, type PackOptions } from './pack.ts'
-import { decisionOn, POLICY } from './policy.ts'
 import { Probing } from './probing.ts'
 import { type ReaderOptions, WindowReader } from './read.ts'
+import { endsAll, isVoidAfter, Recovery, type RecoveryOptions } from './recovery.ts'
 import { gapsBetween, standingOf } from './standing.ts'
 import { type Stop, sweep } from './sweep.ts'
 import { Tally } from './tally.ts'
@@ -39,17 +38,7 @@ export interface AccountParts {
   readonly note: (happening: Happening) => void
 }
 
-export interface AccountOptions extends ReaderOptions, PackOptions, TimetableOptions {
-  readonly retryFailedMs: number
-  /** Read what is due at the start and end; an API verdict ends it too. */
-  readonly once: boolean
-  readonly exitOnFailure: boolean
-}
-
-/** A run for cron does not sit out a longer Retry-After than this. */
-const LONGEST_WAIT_ONCE_MS = MINUTE_MS
-
-type ReopenReason = Extract<Happening, { kind: 'producer.reopened' }>['reason']
+export interface AccountOptions extends ReaderOptions, PackOptions, TimetableOptions, RecoveryOptions {}
 
 /** How the life of an account ended without an error. `unproved`: with `once`, something due could not be proved complete. */
 export type Ending = 'stopped' | 'covered' | 'unproved'
@@ -66,14 +55,10 @@ export class AccountTask {
   private readonly options: AccountOptions
   private readonly program: Stop
   private readonly timetable: Timetable
-  private readonly backoff: Backoff
   private readonly probing: Probing
+  private readonly recovery: Recovery
   private tally = new Tally()
   private tenure: Tenure | null = null
-  /** Why the next producer is opened. */
-  private reopening: ReopenReason = 'start'
-  /** Whether the newest thing told about the account is an error. */
-  private troubled = false
   /** With `once`, what is due is settled when the reading begins, however often a failure interrupts it. */
   private began: Present | null = null
 
@@ -82,8 +67,8 @@ export class AccountTask {
     this.options = options
     this.program = stop
     this.timetable = new Timetable(options)
-    this.backoff = new Backoff(parts.random, options.once)
     this.probing = new Probing(parts, options.retryFailedMs)
+    this.recovery = new Recovery({ ...parts, probing: this.probing }, options)
   }
 
   /** Throws the error that stops the program; its exit code is in the policy. */
@@ -113,13 +98,14 @@ export class AccountTask {
       } catch (error) {
         const code = codeOf(error)
         if (this.program.soft.aborted && code === 'STOPPED') return 'stopped'
-        if (code === 'COMMIT_UNKNOWN' || code === 'FENCED') {
-          note({ kind: 'commit.failed', result: code === 'FENCED' ? 'fenced' : 'unknown', error })
-        }
-        const { decision } = POLICY[code]
-        if (this.isOver && (code === 'STOPPED' || decision !== 'stop')) return null
-        if (decision === 'recall' || decision === 'confirm') state = null
-        if (!(await this.goesOnAfter(error, state === null ? 'recalling' : 'running'))) return this.isOver ? null : 'stopped'
+        if (this.isOver && !endsAll(error)) return null
+        if (isVoidAfter(error)) state = null
+        const goesOn = await this.recovery.goesOnAfter(error, {
+          hasState: state !== null,
+          tenure: this.tenure,
+          soft: this.stop.soft,
+        })
+        if (!goesOn) return this.isOver ? null : 'stopped'
       }
     }
   }
@@ -140,8 +126,7 @@ export class AccountTask {
     note({ kind: 'ownership', change: this.tenure?.ending ?? 'revoked' })
     this.tenure?.end()
     this.tenure = null
-    this.reopening = 'assigned'
-    this.backoff.reset()
+    this.recovery.begin('assigned')
   }
 
   /** Once the ledger is ours, a promise to stay away that is given on the way is kept there: a restart must not break it. */
@@ -162,10 +147,9 @@ export class AccountTask {
     const startedMs = clock.monotonic()
     const state = await ledger.recall(this.stop.hard)
     source.holdUntil(state.notBeforeMs)
-    note({ kind: 'producer.reopened', reason: this.reopening })
-    this.reopening = 'unknown'
+    note({ kind: 'producer.reopened', reason: this.recovery.reopening() })
     note({ kind: 'recalled', durationMs: clock.monotonic() - startedMs, seen: state.seen.size, incarnation: state.incarnation })
-    this.tell('running')
+    this.recovery.running()
     note(this.standing(state))
     return state
   }
@@ -203,8 +187,7 @@ export class AccountTask {
       const [requests, beganMs, before] = [source.requests(), clock.monotonic(), state.coverage]
       this.tally = new Tally()
       await sweep(steps, due, state, this.stop)
-      this.backoff.reset()
-      if (this.troubled) this.tell('running')
+      this.recovery.succeeded()
       // A wait that the API asked for says nothing about what the schedule costs.
       const heldMs = Math.max(0, Math.min(source.notBeforeMs(), clock.now()) - nowMs)
       this.timetable.cost(due.readBy, nowMs, Math.max(0, clock.monotonic() - beganMs - heldMs), note)
@@ -215,61 +198,6 @@ export class AccountTask {
       note(this.standing(state))
     }
     return 'stopped'
-  }
-
-  /** Waits as the policy says; false when told to stop meanwhile. Throws the error on when it ends the account. */
-  private async goesOnAfter(error: unknown, state: TaskState): Promise<boolean> {
-    const { once, exitOnFailure } = this.options
-    const decision = decisionOn(error)
-    if (decision === 'stop') throw error
-    if (decision === 'confirm') {
-      // Fenced, or a transaction of ours took too long: only who still owns the account may come back, or two would fence each other in turns.
-      if (!(await this.tenure?.confirm())) {
-        if (once) throw error
-        return false
-      }
-      this.reopening = 'fenced'
-    }
-    if (decision === 'reprobe' && this.probing.forget()) {
-      this.tell(state, error)
-      return true
-    }
-    if (decision === 'reprobe' || decision === 'fail_account') {
-      if (once || exitOnFailure) throw error
-      return this.fail(error)
-    }
-    const waitMs = this.backoff.next()
-    // Not an outage of a moment any more: as for a verdict of the API, others go on and this account is tried again later.
-    if (waitMs === null && decision === 'retry' && !once && !exitOnFailure) return this.fail(error)
-    const retryAfterMs = error instanceof ConnectorError ? (error.retryAfterMs ?? 0) : 0
-    // The promise to stay away is in the ledger by now, so the next run from cron will keep it.
-    if (waitMs === null || (once && retryAfterMs > LONGEST_WAIT_ONCE_MS)) throw error
-    this.tell(state, error)
-    return this.wait(Math.max(waitMs, retryAfterMs))
-  }
-
-  /** The account waits and is then probed anew; false when told to stop meanwhile. */
-  private fail(error: unknown): Promise<boolean> {
-    this.backoff.reset()
-    this.probing.failed()
-    this.tell('failed', error)
-    return this.wait(this.options.retryFailedMs)
-  }
-
-  /** False when told to stop meanwhile. */
-  private async wait(ms: number): Promise<boolean> {
-    try {
-      await this.parts.clock.sleep(ms, this.stop.soft)
-      return true
-    } catch (error) {
-      if (codeOf(error) === 'STOPPED') return false
-      throw error
-    }
-  }
-
-  private tell(state: TaskState, error?: unknown): void {
-    this.troubled = error !== undefined
-    this.parts.note({ kind: 'task', state, ...(this.troubled && { error, remedy: POLICY[codeOf(error)].remedy }) })
   }
 
   private watch(happening: Happening): void {

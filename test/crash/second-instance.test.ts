@@ -1,6 +1,6 @@
 /** Two instances of one name: one owns, the other stands by; who takes over, when, and that nothing is repeated or lost by it. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Connector, settingsFor } from '../support/connector.ts'
+import { Connector, type LogLine, settingsFor } from '../support/connector.ts'
 import type { Reach } from '../support/platform/platform.ts'
 import { platform, platformStartMs, uniqueName } from '../support/platform/shared.ts'
 import { type Simulator, startSimulator } from '../support/simulator/server.ts'
@@ -33,8 +33,7 @@ const polling = {
   ],
 }
 
-const isHot = (sinceMs: number) => (line: { readonly schedule?: unknown; readonly time?: unknown }) =>
-  line.schedule === 'hot' && Date.parse(String(line.time)) > sinceMs
+const isHot = (sinceMs: number) => (line: LogLine) => line.schedule === 'hot' && Date.parse(String(line.time)) > sinceMs
 
 async function judged(name: string, settledBefore: number) {
   return await verdictOn(reach, `${name}.call-logs`, simulator.world, {

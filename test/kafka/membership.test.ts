@@ -102,7 +102,7 @@ test('a process that stood still is told by its first question, and stands by fr
   first.grants[0]?.release()
   await pass(30_000)
   first.acquire(0)
-  await pass(1_000)
+  await pass(5_000)
   expect(first.said).toEqual(['owner 0', 'lost 0', 'standby 0'])
   expect(second.said).toEqual(['standby 0', 'owner 0'])
 })

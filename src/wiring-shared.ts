@@ -1,0 +1,57 @@
+/** What all accounts of one process share, made once. */
+import { systemClock } from './host/clock.ts'
+import type { KafkaClient } from './kafka/client.ts'
+import { connectToGroup } from './kafka/group-coordinator.ts'
+import { createLedgerReader } from './kafka/ledger-reader.ts'
+import { Membership, REBALANCE_MS, SESSION_MS } from './kafka/membership.ts'
+import { createPublisher } from './kafka/publisher.ts'
+import { SharedPublisher } from './kafka/shared-publisher.ts'
+import { type Budget, createBudget } from './kaleyra/budget.ts'
+import type { Clock } from './ports.ts'
+import type { Settings } from './settings.ts'
+
+export const clock: Clock = systemClock
+
+const TRANSACTION_TIMEOUT_MS = 60_000
+
+/** The place in the consumer group, the request budget of an API key, the producer of a ledger partition. */
+export interface Shared {
+  readonly membership: Membership
+  readonly budgetOf: (apiKey: string) => Budget
+  readonly publisherOf: (ledgerPartition: number) => SharedPublisher
+}
+
+export function createShared({ name, api, kafka }: Settings, client: KafkaClient, { once }: { readonly once: boolean }): Shared {
+  const { compression, topics: names } = kafka
+  const topics = [names.events, names.deadLetters, names.ledger]
+  const tuning = { compression, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS }
+  const reader = createLedgerReader({ client, clock, blockedMs: 2 * TRANSACTION_TIMEOUT_MS })
+  const publisherOf = (ledgerPartition: number) => {
+    const transactionalId = `${name}-${ledgerPartition}`
+    const publisher = createPublisher({ client, clock, transactionalId, topics, ...tuning })
+    return new SharedPublisher({ publisher, reader, clock })
+  }
+  const group = { client, group: name, topic: names.ledger, sessionMs: SESSION_MS, rebalanceMs: REBALANCE_MS }
+  const membership = new Membership({
+    connect: deadline => connectToGroup(group, deadline),
+    clock,
+    group: name,
+    brokers: kafka.brokers,
+    keeps: once,
+  })
+  return { membership, budgetOf: createBudgets(api), publisherOf: oncePer(publisherOf) }
+}
+
+/** One budget for each API key. */
+export function createBudgets(api: Settings['api']): (apiKey: string) => Budget {
+  return oncePer(() => createBudget(api, clock))
+}
+
+function oncePer<K, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>()
+  return key => {
+    const found = made.get(key) ?? make(key)
+    made.set(key, found)
+    return found
+  }
+}
