@@ -1,6 +1,7 @@
 /** What `check` asks of Kafka: whether it answers, what the three topics are like, whether transactions work. Creates and alters nothing. */
 import { codeOf } from '../errors.ts'
 import type { KafkaClient } from '../kafka/client.ts'
+import { lookAtGroup, type SeenMember } from '../kafka/group-look.ts'
 import { checkTransactions } from '../kafka/transaction-check.ts'
 import type { TopicRight, TopicSpec, Topics } from '../ports.ts'
 import type { Settings } from '../settings.ts'
@@ -10,6 +11,8 @@ import { counted } from './table.ts'
 import { topicSpecs } from './topic-specs.ts'
 
 const SAFE_REPLICAS = 3
+/** For each question, retries included: as long as the client library needs to say why it could not connect. */
+export const KAFKA_DEADLINE_MS = 20_000
 const OUTPUT_RIGHTS = { write: 'Write', describe: 'Describe' }
 const LEDGER_RIGHTS = { ...OUTPUT_RIGHTS, read: 'Read', describe_configs: 'DescribeConfigs' }
 
@@ -36,11 +39,24 @@ export function kafkaChecks(settings: Settings, client: KafkaClient, topics: Top
       place === null ? 'opened; writing not tried without a ledger topic' : `opened, may write to ${ledger}, aborted`
     return ok(`${transactionalId}: ${written}`)
   }
+  const group = async (signal: AbortSignal) => {
+    const looking = { client, clock, group: name, topic: kafka.topics.ledger, deadlineMs: KAFKA_DEADLINE_MS }
+    return ok(ownersText(name, await lookAtGroup(looking, signal)))
+  }
   return [
     { name: 'kafka', run: reach },
     ...topicChecks,
+    { name: 'group', needs: ['kafka'], run: group },
     { name: 'transactions', needs: ['kafka'], after: topicChecks.map(check => check.name), run: transactions },
   ]
+}
+
+/** Who runs at the moment. */
+function ownersText(group: string, members: readonly SeenMember[]): string {
+  if (members.length === 0) return `nobody is a member of ${group}; we may join it`
+  const owners = members.filter(({ owned }) => owned.length > 0).map(({ host }) => host)
+  const instances = `${counted(members.length, 'instance')} of ${group} ${members.length === 1 ? 'is' : 'are'} running`
+  return owners.length === 0 ? instances : `${instances}; accounts are owned by ${owners.join(', ')}`
 }
 
 interface Looking {

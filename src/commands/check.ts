@@ -10,7 +10,7 @@ import type { Settings } from '../settings.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createBudgets, createClient, createSource, createTopicsOf } from '../wiring.ts'
 import { apiChecks, settingChecks } from './check-accounts.ts'
-import { kafkaChecks } from './check-kafka.ts'
+import { KAFKA_DEADLINE_MS, kafkaChecks } from './check-kafka.ts'
 import { registryChecks } from './check-registry.ts'
 import { type Check, type Finding, ok, runChecks, type State } from './checklist.ts'
 import { paced, RATE_OPTION } from './pace.ts'
@@ -22,9 +22,6 @@ export interface CheckOptions {
   readonly probe: boolean
   readonly json?: boolean
 }
-
-/** For each question to Kafka, retries included: as long as the client library needs to say why it could not connect. */
-const KAFKA_DEADLINE_MS = 20_000
 
 /** `exit` is told 0, or 1 when something failed or the check was interrupted. */
 export function checkCommand(exit: (code: number) => void, terminal: Terminal): Command {

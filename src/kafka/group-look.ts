@@ -1,9 +1,10 @@
 /** Who is in a consumer group, seen from outside: nothing joins, so nobody is disturbed. */
+import type Cluster from 'kafkajs/src/cluster/index.js'
 import { ConnectorError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import type { KafkaClient } from './client.ts'
 import { Deadline } from './deadline.ts'
-import { causeOf, unauthorized, unreachable } from './failures.ts'
+import { brokerCode, causeOf, unauthorized, unreachable } from './failures.ts'
 import { GROUP_COORDINATOR, PROTOCOL, partitionsIn } from './group-coordinator.ts'
 import { SESSION_MS } from './membership.ts'
 
@@ -27,7 +28,10 @@ const pauseMs = 500
 /** How long a member may be listed that does not live any more. */
 const longestSessionMs = SESSION_MS + 3_000
 
-/** Throws `KAFKA_UNREACHABLE`, `KAFKA_UNAUTHORIZED`, `SETTINGS_INVALID` when the group is another program's, `STOPPED`. */
+/**
+ * Throws `KAFKA_UNREACHABLE`, `KAFKA_UNAUTHORIZED` when looking or joining is not allowed, `SETTINGS_INVALID` when the group is another
+ * program's, `STOPPED`.
+ */
 export async function lookAtGroup(options: GroupLookOptions, signal: AbortSignal): Promise<SeenMember[]> {
   const { client, clock, group, topic, deadlineMs = 20_000 } = options
   const doing = `looking at consumer group ${group}`
@@ -37,10 +41,10 @@ export async function lookAtGroup(options: GroupLookOptions, signal: AbortSignal
     const { cluster, cut } = client.cluster()
     try {
       await deadline.wait(cluster.connect())
-      await deadline.wait(cluster.addMultipleTargetTopics([topic]))
       const asked = { groupId: group, coordinatorType: GROUP_COORDINATOR }
       const coordinator = await deadline.wait(cluster.findGroupCoordinator(asked))
       const { groups } = await deadline.wait(coordinator.describeGroups({ groupIds: [group] }))
+      await deadline.wait(mayJoin(coordinator, group))
       const { members = [], protocol = '' } = groups[0] ?? {}
       if (protocol !== '' && protocol !== PROTOCOL)
         throw new ConnectorError(
@@ -60,6 +64,15 @@ export async function lookAtGroup(options: GroupLookOptions, signal: AbortSignal
       cut()
     }
     await deadline.pause(pauseMs)
+  }
+}
+
+/** A heartbeat of nobody needs the same right as joining, and changes nothing. */
+async function mayJoin(coordinator: Cluster.Broker, groupId: string): Promise<void> {
+  try {
+    await coordinator.heartbeat({ groupId, groupGenerationId: 0, memberId: 'nobody' })
+  } catch (error) {
+    if (brokerCode(error) !== 'UNKNOWN_MEMBER_ID') throw error
   }
 }
 
