@@ -21,6 +21,7 @@ const levels: Record<string, number> = {
   host: 6,
   'settings.ts': 5,
   'ports.ts': 4,
+  'looking-ports.ts': 4,
   model: 3,
   'errors.ts': 2,
 }

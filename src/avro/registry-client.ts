@@ -17,6 +17,7 @@ type Middleware = NonNullable<ClientOptions['middlewares']>[number]
 
 /** The client never asks for compatibility, but the API inside it can; required, because loaders disagree on the default of a CommonJS module. */
 const createApi: (options: ClientOptions) => {
+  readonly Schema: { find(asked: { readonly id: number }): Promise<{ data(): unknown }> }
   readonly Subject: {
     compatible(asked: {
       readonly subject: string
@@ -45,6 +46,8 @@ export interface RegistryClient {
    * `null` when nothing does. Registers nothing.
    */
   objections(subject: string, json: string): Promise<string | null>
+  /** The schema under an id, as JSON, `null` when it is not Avro; fails with 404 when there is none. */
+  schema(id: number): Promise<string | null>
   /** Ends whatever is still in flight. */
   close(): void
 }
@@ -103,6 +106,9 @@ export function openRegistry({ auth, proxyEnv }: RegistryAccess, base: string, s
       const answer = await api.Subject.compatible({ subject, verbose: true, body: { schema: json } })
       return objectionsIn(answer.data())
     },
+    async schema(id) {
+      return schemaIn((await api.Schema.find({ id })).data())
+    },
     find: (subject, json) => registry.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema: json }),
     close: () => agent.destroy(),
   }
@@ -134,6 +140,12 @@ function objectionsIn(answer: unknown): string | null {
   const messages = fields.get('messages')
   const reasons = Array.isArray(messages) ? messages.map(String).join(' ') : ''
   return isCompatible ? null : reasons.replaceAll(/\s+/g, ' ').slice(0, MOST_REASON_CHARACTERS)
+}
+
+function schemaIn(answer: unknown): string | null {
+  const { schema, schemaType = 'AVRO' } = Object(answer)
+  if (typeof schema !== 'string') throw new Error('the answer holds no schema')
+  return schemaType === 'AVRO' ? schema : null
 }
 
 function levelOf(answer: unknown): string | undefined {

@@ -55,6 +55,16 @@ async function standingOf(client: RegistryClient, subject: string, json: string)
   return reasons === null ? { kind: 'compatible' } : { kind: 'incompatible', reasons }
 }
 
+/** The schema under an id, as JSON; `null` when the registry holds none, or one that is not Avro. Throws like `resolveSchemaId`. */
+export async function schemaById(
+  options: RegistryOptions,
+  id: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string | null> {
+  return await askRegistry(options, clock, signal, client => orAbsent(client.schema(id)))
+}
+
 /** `null` when a registry says that it is not there; a 404 without a reason of its own comes from something else. */
 async function orAbsent<T>(asked: Promise<T>): Promise<T | null> {
   try {

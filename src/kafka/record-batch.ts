@@ -10,6 +10,8 @@ export interface StoredRecord {
   readonly timestampMs: number
   readonly key: Buffer | null
   readonly value: Buffer | null
+  /** Left out when there are none; of several with one name the last counts. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface RecordBatch {
@@ -80,9 +82,17 @@ export function* recordsOf(batch: RecordBatch): Generator<StoredRecord> {
     const offset = batch.baseOffset + BigInt(cursor.varint())
     const key = cursor.bytes()
     const value = cursor.bytes()
-    yield { offset, timestampMs: batch.appendTimeMs ?? batch.baseTimestampMs + timestampDelta, key, value }
+    const timestampMs = batch.appendTimeMs ?? batch.baseTimestampMs + timestampDelta
+    const headers = headersAt(cursor)
+    yield { offset, timestampMs, key, value, ...(headers !== null && { headers }) }
     cursor.at = end
   }
+}
+
+function headersAt(cursor: Cursor): Record<string, string> | null {
+  const headers: [string, string][] = []
+  for (let left = cursor.varint(); left > 0; left--) headers.push([String(cursor.bytes() ?? ''), String(cursor.bytes() ?? '')])
+  return headers.length === 0 ? null : Object.fromEntries(headers)
 }
 
 const abortMarker = 0

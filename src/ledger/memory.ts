@@ -21,6 +21,8 @@ export class LedgerMemory {
   checkpoint: Checkpoint | null = null
   readonly seen: Seen
   readonly rules: string[] = []
+  /** When each rules fingerprint is first found in use, epoch milliseconds. */
+  readonly rulesSinceMs = new Map<string, number>()
   /** Written next. */
   nextSequence = 0
   private readonly live: { readonly sequence: number; readonly writtenAt: number }[] = []
@@ -80,6 +82,8 @@ export class LedgerMemory {
     this.wrote(sequence, delta.writtenAt)
     if (isExpired(delta.writtenAt, this.nowMs)) return
     const indexes = delta.rules.map(fingerprint => this.indexOfRules(fingerprint))
+    for (const fingerprint of delta.rules)
+      if (!this.rulesSinceMs.has(fingerprint)) this.rulesSinceMs.set(fingerprint, delta.writtenAt)
     for (const words of entriesOf(delta.entries)) {
       const index = indexes[(words[10] ?? 0) & 0xff]
       if (index === undefined)

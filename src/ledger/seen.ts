@@ -85,6 +85,12 @@ export class Seen implements SeenIndex {
     return this.write(slot, print, previous, words[at + 9] ?? 0, pack(revision, dayOf(nowMs), rules))
   }
 
+  /** The content of an entry, as `contentHash` reads it: words 4 and 5. */
+  contentAt(slot: number): Uint32Array {
+    const at = offsetOf(slot)
+    return this.segmentOf(slot).subarray(at, at + FINGERPRINT_WORDS)
+  }
+
   /** Takes back an entry that was stored; later imports of the same call replace earlier ones. `rules` is the index in today's table. */
   import(words: Uint32Array, rules: number): void {
     const known = this.locate(words)

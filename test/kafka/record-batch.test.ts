@@ -7,7 +7,7 @@ const decode = (...sketches: BatchSketch[]) => batchesOf(Buffer.concat(sketches.
 
 describe('a record batch', () => {
   for (const codec of ['none', 'gzip', 'zstd'] as const) {
-    test(`gives back keys, values, tombstones, times and offsets with ${codec}`, () => {
+    test(`gives back keys, values, headers, tombstones, times and offsets with ${codec}`, () => {
       const records = [
         { key: 'a', value: 'x'.repeat(300) },
         { key: 'b', value: null, delta: 4, time: 5_000_000_000 },
@@ -16,11 +16,12 @@ describe('a record batch', () => {
 
       const [batch] = decode({ base: 100, records, lastDelta: 9, codec })
 
+      const headers = { h: '' }
       expect(batch?.nextOffset).toBe(110n)
       expect(batch && [...recordsOf(batch)]).toEqual([
-        { offset: 100n, timestampMs: 1_700_000_000_000, key: Buffer.from('a'), value: Buffer.from('x'.repeat(300)) },
-        { offset: 104n, timestampMs: 1_705_000_000_000, key: Buffer.from('b'), value: null },
-        { offset: 109n, timestampMs: 1_699_999_999_997, key: null, value: Buffer.alloc(0) },
+        { offset: 100n, timestampMs: 1_700_000_000_000, key: Buffer.from('a'), value: Buffer.from('x'.repeat(300)), headers },
+        { offset: 104n, timestampMs: 1_705_000_000_000, key: Buffer.from('b'), value: null, headers },
+        { offset: 109n, timestampMs: 1_699_999_999_997, key: null, value: Buffer.alloc(0), headers },
       ])
     })
   }
