@@ -9,11 +9,11 @@ import { createTopics } from './kafka/topics.ts'
 import type { Budget } from './kaleyra/budget.ts'
 import { NORMALISER_VERSION } from './kaleyra/normalise.ts'
 import { createKaleyraSource } from './kaleyra/source.ts'
-import { filtersText } from './ledger/identity.ts'
+import { identityFrom } from './ledger/identity.ts'
 import { createLedger } from './ledger/ledger.ts'
 import { secretsIn } from './model/complaints.ts'
 import { protectionOf } from './model/number-protection.ts'
-import { partitionOf } from './model/partition.ts'
+import { keyed, partitionOf } from './model/partition.ts'
 import type { Encoder, Happening, Ledger, Ownership, Source, TopicState, Topics } from './ports.ts'
 import { createReadiness, type Readiness } from './server/readiness.ts'
 import { StatusBoard } from './server/status-board.ts'
@@ -146,23 +146,14 @@ function ownershipOf({ settings, account, shared, states, mode }: AccountWiring)
 }
 
 function createAccountLedger({ settings, account, shared, topics, states, mode }: AccountWiring, source: Source): Ledger {
-  const { name, kafka, records, polling } = settings
+  const { kafka, records, polling } = settings
   const ledgerPartitions = partitionsOf(states, kafka.topics.ledger)
   const partition = partitionOf(account.id, ledgerPartitions)
   const learned = { notBeforeMs: () => source.notBeforeMs(), dialect: () => source.dialect() }
   return createLedger(
     { ...shared.publisherOf(partition).view(), topics, clock, ...learned },
     {
-      identity: {
-        name,
-        account: account.id,
-        sid: account.sid,
-        ledgerTopic: kafka.topics.ledger,
-        ledgerPartitions,
-        eventsTopic: kafka.topics.events,
-        deadLettersTopic: kafka.topics.deadLetters,
-        filters: filtersText(settings.api.filters),
-      },
+      identity: identityFrom(settings, account, ledgerPartitions),
       partition,
       maxSeen: records.maxSeen,
       startFromMs: polling.startFromMs,
@@ -180,7 +171,7 @@ function accountOptions({ settings, account, states, mode }: AccountWiring): Acc
     numbers: protectionOf(records.privacy, records.hmacKey),
     events: output(kafka.topics.events),
     deadLetters: output(kafka.topics.deadLetters),
-    keyOf: kafka.key === 'account/call_id' ? callId => `${account.id}/${callId}` : callId => callId,
+    keyOf: keyed(kafka.key, account.id),
     schedule: polling.schedule.filter(({ name }) => mode.schedules.length === 0 || mode.schedules.includes(name)),
     maxRowsPerRead: polling.maxRowsPerRead,
     ignored: new Set(records.ignoreChangesIn),
@@ -192,13 +183,13 @@ function accountOptions({ settings, account, states, mode }: AccountWiring): Acc
 }
 
 /** Two runs with the same fingerprint make the same record out of the same row. */
-function rulesOf({ records }: Settings, { timeZone }: AccountSettings): string {
+export function rulesOf({ records }: Settings, { timeZone }: AccountSettings): string {
   const { optIn, ignoreChangesIn, privacy, hmacKey } = records
   const numbers = [privacy.from_number, privacy.to_number, privacy.bridge_number, protectionOf(privacy, hmacKey).hmac_key_id]
   const rules = [NORMALISER_VERSION, timeZone ?? '', [...optIn].sort(), [...ignoreChangesIn].sort(), numbers]
   return hash('sha256', JSON.stringify(rules)).slice(0, 16)
 }
 
-function partitionsOf(states: readonly TopicState[], topic: string): number {
+export function partitionsOf(states: readonly TopicState[], topic: string): number {
   return states.find(({ name }) => name === topic)?.partitions ?? 1
 }

@@ -5,6 +5,7 @@
 import { createHmac, hash } from 'node:crypto'
 import { ConnectorError } from '../errors.ts'
 import type { PartitionEnds } from '../ports.ts'
+import type { AccountSettings, Settings } from '../settings.ts'
 import type { Birth, Checkpoint } from './codec.ts'
 
 export interface Identity {
@@ -18,6 +19,13 @@ export interface Identity {
   readonly deadLettersTopic: string
   /** As `filtersText` writes them. */
   readonly filters: string
+}
+
+/** To whom the ledger of an account in the settings belongs, whoever opens it. */
+export function identityFrom({ name, api, kafka }: Settings, { id, sid }: AccountSettings, ledgerPartitions: number): Identity {
+  const { events, deadLetters, ledger } = kafka.topics
+  const topics = { ledgerTopic: ledger, eventsTopic: events, deadLettersTopic: deadLetters }
+  return { name, account: id, sid, ...topics, ledgerPartitions, filters: filtersText(api.filters) }
 }
 
 /** More than this of a checkpoint's 32 KB is not spent on filters. */

@@ -8,6 +8,11 @@ export function partitionOf(key: string, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions
 }
 
+/** The Kafka key of a call, for one account; several accounts on a topic are kept apart by it. */
+export function keyed(style: 'call_id' | 'account/call_id', account: string): (callId: string) => string {
+  return style === 'account/call_id' ? callId => `${account}/${callId}` : callId => callId
+}
+
 const M = 0x5bd1e995
 const encoder = new TextEncoder()
 const scratch = new Uint8Array(1024)
