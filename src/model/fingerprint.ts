@@ -33,12 +33,24 @@ export const FINGERPRINT_WORDS = 9
  * Two calls get the same content words exactly when all other fields are equal.
  */
 export function fingerprint(call: CallLog, ignored: ReadonlySet<string>): Fingerprint {
-  const print = new Uint32Array(FINGERPRINT_WORDS)
+  const print = callIdPrint(call.call_id)
   const content = ignored.size === 0 ? call : without(call, ignored)
-  writeHash(print, 0, ID_WORDS, `call\n${call.call_id}`)
   writeHash(print, ID_WORDS, 2, contentText(content))
   writeDigests(print, content)
   return print
+}
+
+/** Finds what is remembered of a call by its id alone; the content is left open. */
+export function callIdPrint(callId: string): Fingerprint {
+  const print = new Uint32Array(FINGERPRINT_WORDS)
+  writeHash(print, 0, ID_WORDS, `call\n${callId}`)
+  return print
+}
+
+/** The groups of fields whose digests differ, each by the names of its fields; empty where a digest happens to agree. `before` are digest words alone. */
+export function changedGroups(before: Uint32Array, print: Fingerprint): string[] {
+  const changed = DIGEST_GROUPS.filter((_, group) => digestOf(before, 0, group) !== digestOf(print, 6, group))
+  return changed.map(fields => fields.join('/'))
 }
 
 /** Every field of the content in fixed order, as JSON: unambiguous, and the fastest text the runtime makes. */
@@ -96,6 +108,11 @@ export function badRowFingerprint(identity: string | null, json: string): Finger
   writeHash(print, 0, ID_WORDS, `bad\n${identity ?? json}`)
   writeHash(print, ID_WORDS, 2, json)
   return print
+}
+
+/** Finds what is remembered of a bad row that has an id. */
+export function badIdPrint(callId: string): Fingerprint {
+  return badRowFingerprint(callId, '')
 }
 
 /** The 64 content bits as published in `content_hash`: 16 hex digits. */
