@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /** Arguments in, exit code out. The only place that ends the process or reports an error. */
 import { Command, CommanderError } from 'commander'
+import { auditCommand } from './commands/audit.ts'
 import { checkCommand } from './commands/check.ts'
 import { configCommand } from './commands/config.ts'
+import { explainCommand } from './commands/explain.ts'
 import { planCommand } from './commands/plan.ts'
 import { previewCommand } from './commands/preview.ts'
 import { runCommand } from './commands/run.ts'
@@ -23,6 +25,8 @@ const program = new Command('call-log-source')
   .addCommand(checkCommand(exit, terminal))
   .addCommand(previewCommand(terminal))
   .addCommand(planCommand(exit, terminal))
+  .addCommand(auditCommand(exit, terminal))
+  .addCommand(explainCommand(exit, terminal))
   .addCommand(configCommand())
 
 /** One line for people: code, what and where, what to do; the causes behind it indented. A bug also shows where. */

@@ -9,6 +9,8 @@ export type Colour = 'green' | 'yellow' | 'red' | 'bold' | 'dim'
 export interface Terminal {
   /** Width of standard output when it is a terminal; `null` when it goes to a file or another program. */
   readonly columns: number | null
+  /** Whether `progress` is seen: standard error is a terminal. */
+  readonly showsProgress: boolean
   /** Aborts when nobody reads standard output any more. */
   readonly gone: AbortSignal
   /** Colours only on a terminal, and not under NO_COLOR. */
@@ -58,6 +60,7 @@ export function openTerminal({ out = process.stdout, err = process.stderr, env =
     get columns() {
       return out.isTTY === true ? out.columns || DEFAULT_COLUMNS : null
     },
+    showsProgress: shows,
     gone: gone.signal,
     paint: (colour, text) => (hasColours ? styleText(colour, text, { validateStream: false }) : text),
     async print(text) {
