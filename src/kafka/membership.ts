@@ -37,6 +37,8 @@ export const SESSION_MS = 10_000
 /** How long the coordinator waits for all to join again. Less than a session, or an owner that waits would fear for its own. */
 export const REBALANCE_MS = 6_000
 const partingMs = 2_000
+/** The coordinator does not count us any more. */
+const givenUp = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'])
 
 export class Membership {
   readonly #options: Required<MembershipOptions>
@@ -97,9 +99,8 @@ export class Membership {
         await this.#options.clock.sleep(this.#session.pauseMs(), signal).catch(() => undefined)
       }
     }
-    const memberId = this.#memberId
+    await this.#leave()
     this.#lose()
-    await this.#leave(memberId)
   }
 
   /** One turn: join when needed, else wait for the next heartbeat and send it. */
@@ -208,11 +209,9 @@ export class Membership {
     if (code === 'REBALANCE_IN_PROGRESS') return
     this.#coordinator?.cut()
     this.#coordinator = null
-    if (code === 'UNKNOWN_MEMBER_ID' || code === 'ILLEGAL_GENERATION' || code === 'FENCED_INSTANCE_ID') this.#lose()
-    if (this.#session.leftMs() <= 0) this.#lose()
     const silentMs = this.#session.failed(error, code !== undefined)
     const final = finalFailure(group, error)
-    if (final !== null) this.#lose()
+    if (final !== null || givenUp.has(code ?? '') || this.#session.leftMs() <= 0) this.#lose()
     const tooLong = (ms: number) => unreachable(`joining group ${group}`, brokers, ms, error)
     this.#waiting.fail(waitedMs => final ?? (Math.min(waitedMs, silentMs) < 2 * sessionMs ? null : tooLong(silentMs)))
   }
@@ -240,12 +239,11 @@ export class Membership {
     return new Deadline({ clock, ms, signal: this.#ended.signal, late })
   }
 
-  async #leave(memberId: string): Promise<void> {
-    const { clock } = this.#options
-    const late = () => new Error('no answer')
-    const deadline = new Deadline({ clock, ms: partingMs, signal: new AbortController().signal, late })
-    if (this.#coordinator !== null && memberId !== '')
-      await deadline.wait(this.#coordinator.leave(memberId)).catch(() => undefined)
+  async #leave(): Promise<void> {
+    const [{ clock }, { signal }] = [this.#options, new AbortController()]
+    const deadline = new Deadline({ clock, ms: partingMs, signal, late: () => new Error('no answer') })
+    const left = this.#memberId === '' ? null : this.#coordinator?.leave(this.#memberId)
+    await deadline.wait(left ?? Promise.resolve()).catch(() => undefined)
     this.#coordinator?.cut()
   }
 }
