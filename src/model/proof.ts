@@ -3,7 +3,7 @@
  * when the numbers agree, or when a second read shows the same set. Rows are published either way; only coverage waits for the proof.
  *
  *   proved:  raw rows = total on first and last page, no row twice, page 1 unchanged when asked again, or changed only by as many new
- *            rows as the total has grown since the last page
+ *            rows as the total has grown since the last page, which pushed only its last ones off
  *            or only grown: every row the first page counted was met, none conflicts
  *            or the same set of rows and contents as the read before, and no row came twice in either
  *
@@ -37,6 +37,7 @@ export class ReadProof {
   private repeated = 0
   private conflicts = 0
   private firstPage = ''
+  private firstIds: { readonly calls: readonly number[]; readonly bad: readonly number[] } = { calls: [], bad: [] }
   /** Page 1, asked again, is another, and what came after the last page does not explain it. */
   private moved = false
   /** Order-independent sum over (id, content): equal sums and sizes mean equal sets. */
@@ -52,6 +53,7 @@ export class ReadProof {
     if (this.pages === 0) {
       this.firstTotal = page.total
       this.firstPage = pageText(sightings)
+      this.firstIds = { calls: page.calls.map(({ print }) => idOf(print)), bad: page.bad.map(({ print }) => idOf(print)) }
     }
     if (page.total !== null && this.lastTotal !== null && page.total < this.lastTotal) this.fell = true
     this.lastTotal = page.total
@@ -76,13 +78,23 @@ export class ReadProof {
     return this.repeated > 0 || this.moved
   }
 
-  /** Rows that were not there when the last page was read are none that the read has missed; all others must be as they were. */
+  /**
+   * Rows that were not there when the last page was read are none that the read has missed; all others must be as they were. New rows push the
+   * last ones off the page: where another one is gone, it has left, and a row that slid up into its place may be one that the read has missed.
+   */
   private isExplained({ total, calls, bad }: PageFacts): boolean {
     if (total === null || this.lastTotal === null) return false
     const sightings = [...calls, ...bad]
     const unseen = sightings.filter(({ print }) => !this.contents.has(idOf(print)))
     const isAsBefore = sightings.every(({ print }) => (this.contents.get(idOf(print)) ?? contentOf(print)) === contentOf(print))
-    return isAsBefore && unseen.length <= total - this.lastTotal
+    const isPushed = unseen.length === 0 || (this.isBeginning(calls, 'calls') && this.isBeginning(bad, 'bad'))
+    return isAsBefore && isPushed && unseen.length <= total - this.lastTotal
+  }
+
+  /** Whether these rows, but for new ones, are those at the beginning of page 1. */
+  private isBeginning(sightings: readonly { readonly print: Uint32Array }[], of: 'calls' | 'bad'): boolean {
+    const known = sightings.map(({ print }) => idOf(print)).filter(id => this.contents.has(id))
+    return known.every((id, index) => id === this.firstIds[of][index])
   }
 
   /** `null` when the read is proved, alone or by the read before it; else what is in doubt. */

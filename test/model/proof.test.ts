@@ -46,6 +46,12 @@ describe('a read', () => {
     )
   })
 
+  test('is in doubt when another row than the last is gone from page 1: one slid up unread as it left, whatever has come since', () => {
+    const read = readOf(page(1, 6, rows(1, 2, 3)), page(2, 6, rows(5, 6, 7)), page(1, 7, rows(2, 3, 4), true))
+
+    expect(read.doubt(null)).toBe('moved')
+  })
+
   test('that only grew is proved as of its beginning', () => {
     expect(readOf(page(1, 3, rows(1, 2)), page(2, 4, rows(2, 3)), page(3, 4, [])).doubt(null)).toBeNull()
   })
