@@ -18,7 +18,7 @@ import { probe } from './probe.ts'
 import { asDocumented } from './question.ts'
 import { allowanceOf } from './rate-headers.ts'
 import { type Send, withRetry } from './retry.ts'
-import { createTransport } from './transport.ts'
+import { createTransport, type Transport } from './transport.ts'
 
 export interface KaleyraSourceOptions {
   readonly sid: string
@@ -59,6 +59,8 @@ export interface KaleyraSourceDeps {
   readonly note: (happening: Happening) => void
   /** Shared by the sources of one API key; its own when not given. */
   readonly budget?: Budget
+  /** What carries a question to the API and its answer back; HTTP when not given. */
+  readonly transport?: Transport
 }
 
 /**
@@ -68,7 +70,7 @@ export interface KaleyraSourceDeps {
 export function createKaleyraSource(options: KaleyraSourceOptions, deps: KaleyraSourceDeps): Source & { close(): Promise<void> } {
   const { clock, note } = deps
   const budget = deps.budget ?? createBudget(options, clock)
-  const transport = createTransport(options, clock)
+  const transport = deps.transport ?? createTransport(options, clock)
   const { timeZone, optIn, privacy, hmacKey, sid } = options
   const reading = { timeZone, optIn, privacy, hmacKey, identityKey: sid }
   const normalise = createNormaliser({ ...reading, note })

@@ -27,8 +27,8 @@ export class CallLogApi {
     this.shuffles = shuffles
   }
 
-  /** `turn` is the number of the request; it matters only to a wobbling shape. */
-  answer(ask: Ask, key: 'known' | 'unknown', nowMs: number, turn: number): Answer {
+  /** `turn` is the number of the request; it matters only to a wobbling shape. `without` are calls that this answer leaves out. */
+  answer(ask: Ask, key: 'known' | 'unknown', nowMs: number, turn: number, without?: ReadonlySet<SimulatedCall>): Answer {
     const { options } = this
     if (key === 'unknown') return { status: options.authStatus, body: incorrectKey, rows: 0 }
     if (!options.styles.includes(ask.style) && options.unheard !== 'ignored')
@@ -47,7 +47,9 @@ export class CallLogApi {
       by: options.filterBy,
       ...filterOf(ask),
     }
-    return this.success(this.world.select(selection, nowMs), sliceOf(ask, options), nowMs, turn)
+    const calls = this.world.select(selection, nowMs)
+    const shown = without === undefined || without.size === 0 ? calls : calls.filter(call => !without.has(call))
+    return this.success(shown, sliceOf(ask, options), nowMs, turn)
   }
 
   private success(calls: SimulatedCall[], slice: Slice, nowMs: number, turn: number): Answer {

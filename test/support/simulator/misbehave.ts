@@ -5,11 +5,26 @@ import { type Ask, sliceOf } from './ask.ts'
 import type { FaultKind } from './faults.ts'
 import type { SimulatorOptions } from './options.ts'
 
-/** Resolves to the HTTP status sent, 0 when none was. `honest` gives the body that the API would have sent in good health. */
+/** What a fault is an answer to. `honest` gives the body that the API would have sent in good health. */
+export interface Asked {
+  readonly ask: Ask
+  readonly honest: () => unknown
+  readonly origin: string
+}
+
+/** An answer that is whole on the wire, whatever it says. */
+export interface Words {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+  readonly location?: string
+}
+
+/** Resolves to the HTTP status sent, 0 when none was. */
 export async function misbehave(
   kind: FaultKind,
   response: ServerResponse,
-  asked: { readonly ask: Ask; readonly honest: () => unknown; readonly origin: string },
+  asked: Asked,
   options: SimulatorOptions,
 ): Promise<number> {
   switch (kind) {
@@ -24,28 +39,43 @@ export async function misbehave(
       return truncate(response, Buffer.from(JSON.stringify(asked.honest())))
     case 'oversize':
       return oversize(response, options.oversizeBytes)
+    default: {
+      const { status, type, text, location } = wordsOf(kind, asked, options)
+      if (location !== undefined) response.setHeader('Location', location)
+      return send(response, status, type, text)
+    }
+  }
+}
+
+/** Faults that only the wire can show. */
+export type WireFault = 'hang' | 'reset' | 'truncate' | 'oversize'
+
+/** What every other fault says. */
+export function wordsOf(kind: Exclude<FaultKind, WireFault>, asked: Asked, options: SimulatorOptions): Words {
+  const html = (status: number, text: string): Words => ({ status, type: 'text/html', text })
+  const json = (status: number, body: unknown): Words => ({ status, type: 'application/json', text: JSON.stringify(body) })
+  switch (kind) {
     case 'html':
-      return send(response, 200, 'text/html', '<!doctype html><title>Maintenance</title><p>We will be back soon.')
+      return html(200, '<!doctype html><title>Maintenance</title><p>We will be back soon.')
     case 'http500':
-      return send(response, 500, 'text/html', '<h1>Internal Server Error</h1>')
+      return html(500, '<h1>Internal Server Error</h1>')
     case 'http503':
-      return send(response, 503, 'text/html', '<h1>Service Unavailable</h1>')
+      return html(503, '<h1>Service Unavailable</h1>')
     case 'http429':
-      return send(response, 429, 'text/plain', 'Too Many Requests')
+      return { status: 429, type: 'text/plain', text: 'Too Many Requests' }
     case 'redirect':
-      response.setHeader('Location', `${asked.origin}/elsewhere`)
-      return send(response, 302, 'text/html', '<a href="/elsewhere">Found</a>')
+      return { ...html(302, '<a href="/elsewhere">Found</a>'), location: `${asked.origin}/elsewhere` }
     case 'rbc001':
-      return sendJson(response, options.authStatus, incorrectKey)
+      return json(options.authStatus, incorrectKey)
     case 'rbc3004':
-      return sendJson(response, options.badTimeStatus, incorrectStart)
+      return json(options.badTimeStatus, incorrectStart)
     case 'empty200':
       // An honest empty page to whoever reads only the HTTP status, `status`, `data` and `total`.
-      return sendJson(response, 200, { status: 200, ...incorrectKey, total: 0, ...sliceOf(asked.ask, options).echo })
+      return json(200, { status: 200, ...incorrectKey, total: 0, ...sliceOf(asked.ask, options).echo })
     case 'error-with-data':
-      return sendJson(response, 200, withError(asked.honest()))
+      return json(200, withError(asked.honest()))
     case 'garbage':
-      return send(response, 200, 'application/json', '{"status":200,"code":"RBC103","data":[{"call_id":"75\u0000,]}')
+      return { status: 200, type: 'application/json', text: '{"status":200,"code":"RBC103","data":[{"call_id":"75\u0000,]}' }
   }
 }
 
