@@ -30,8 +30,7 @@ export const usualOptions: LedgerOptions = {
 
 export const noSignal = new AbortController().signal
 
-export async function memoryCluster(ledgerPartitions = 1): Promise<MemoryCluster> {
-  const cluster = new MemoryCluster()
+export async function memoryCluster(ledgerPartitions = 1, cluster = new MemoryCluster()): Promise<MemoryCluster> {
   const spec = (name: string, partitions: number) => ({ name, partitions, replicationFactor: 1, config: {}, required: {} })
   await cluster.topics().ensure([spec('ledger', ledgerPartitions), spec('events', 2), spec('dlq', 1)], true, noSignal)
   return cluster

@@ -31,6 +31,14 @@ export interface StoredMessage extends Message {
   readonly offset: bigint
 }
 
+/** How all commits of one publisher go, where many run at once. */
+export interface CommitHabits {
+  /** Awaited between the last send and the decision, while the transaction is open. */
+  readonly pause?: () => Promise<void>
+  /** How this commit fails; asked once for each, at its decision. */
+  readonly fault?: () => CommitFault | null
+}
+
 /** A commit that waits between its last send and the decision. */
 export interface HeldCommit {
   /** Resolves when the commit waits: its records are in the log, uncommitted. */
@@ -38,13 +46,17 @@ export interface HeldCommit {
   release(): void
 }
 
+/** A transaction, seen from outside. */
+export type OpenTransaction = object | null
+
 interface Transaction {
   state: 'open' | 'committed' | 'aborted'
   readonly touched: Set<Partition>
 }
 
 interface Entry {
-  readonly message: Message | 'marker'
+  /** `cleaned`: its offset is all that is left of it. */
+  readonly message: Message | 'marker' | 'cleaned'
   readonly transaction: Transaction
 }
 
@@ -80,6 +92,12 @@ export class MemoryCluster {
   readonly #topics = new Map<string, Topic>()
   readonly #producers = new Map<string, ProducerState>()
   readonly #scripts: Script[] = []
+  readonly #onCommitted: (transactionalId: string, batch: TransactionBatch, epoch: number) => void
+
+  /** `onCommitted` hears of every transaction right after it was decided, whatever its publisher will be told. */
+  constructor(onCommitted: (transactionalId: string, batch: TransactionBatch, epoch: number) => void = () => {}) {
+    this.#onCommitted = onCommitted
+  }
 
   /** The next commit of any publisher fails this way; calls queue up. */
   failNextCommit(fault: CommitFault): void {
@@ -121,13 +139,31 @@ export class MemoryCluster {
     return state.epoch
   }
 
-  publisher(transactionalId: string): TransactionalPublisher {
-    return new MemoryPublisher(this, transactionalId)
+  /** What the coordinator does to a transaction that was open for too long: nothing when its producer has committed or been fenced since. */
+  timeOut(transactionalId: string, transaction: OpenTransaction): void {
+    if (transaction !== null && this.#producers.get(transactionalId)?.open === transaction) this.fence(transactionalId)
+  }
+
+  /** The open transaction of this id, to be told from later ones; `null` when there is none. */
+  openTransaction(transactionalId: string): OpenTransaction {
+    return this.#producers.get(transactionalId)?.open ?? null
+  }
+
+  /**
+   * What the log cleaner does to a compacted topic: of the records before the first open transaction only the newest of each key is kept.
+   * Aborted ones go, too, and tombstones with them; every offset stays what it was.
+   */
+  compact(topic: string): void {
+    for (const partition of this.#topic(topic).partitions) compact(partition)
+  }
+
+  publisher(transactionalId: string, habits: CommitHabits = {}): TransactionalPublisher {
+    return new MemoryPublisher(this, transactionalId, habits)
   }
 
   /** Waits for foreign transactions by `clock`, real time unless given. */
-  reader(options: { readonly blockedMs: number; readonly clock?: Clock }): LedgerReader {
-    const { blockedMs, clock = realClock } = options
+  reader(options: { readonly blockedMs: number; readonly clock?: Clock; readonly pollMs?: number }): LedgerReader {
+    const { blockedMs, clock = realClock, pollMs = 10 } = options
     const handOver = (log: Partition, onRecord: Parameters<LedgerReader['read']>[2]) => {
       for (const { message } of visible(log))
         onRecord({ key: message.key.toString(), value: message.value, timestampMs: message.timestampMs })
@@ -170,7 +206,11 @@ export class MemoryCluster {
   }
 
   /** For publishers: appends, asks the script, decides. */
-  async commit(transactionalId: string, epoch: number, batch: TransactionBatch, signal: AbortSignal): Promise<WrittenOffsets> {
+  async commit(
+    { transactionalId, epoch, habits }: { transactionalId: string; epoch: number; habits: CommitHabits },
+    batch: TransactionBatch,
+    signal: AbortSignal,
+  ): Promise<WrittenOffsets> {
     const script = this.#scripts.shift()
     this.#refuseOlder(transactionalId, epoch)
     const transaction = this.#begin(transactionalId)
@@ -182,12 +222,14 @@ export class MemoryCluster {
       if (offsets.size > 0) written.set(topic, offsets)
     }
     await this.#follow(script, signal)
+    await habits.pause?.()
     this.#refuseOlder(transactionalId, epoch)
-    if (script?.kind === 'fault' && script.fault === 'reject')
-      throw new ConnectorError('COMMIT_UNKNOWN', 'the connection broke before the commit')
+    const fault = script?.kind === 'fault' ? script.fault : (habits.fault?.() ?? null)
+    if (fault === 'reject') throw new ConnectorError('COMMIT_UNKNOWN', 'the connection broke before the commit')
     end(transaction, 'committed')
     this.#producer(transactionalId).open = null
-    if (script?.kind === 'fault') throw new ConnectorError('COMMIT_UNKNOWN', 'the connection broke after the commit')
+    this.#onCommitted(transactionalId, batch, epoch)
+    if (fault !== null) throw new ConnectorError('COMMIT_UNKNOWN', 'the connection broke after the commit')
     return written
   }
 
@@ -258,12 +300,14 @@ export class MemoryCluster {
 class MemoryPublisher implements TransactionalPublisher {
   readonly #cluster: MemoryCluster
   readonly #transactionalId: string
+  readonly #habits: CommitHabits
   #epoch: number | null = null
   #busy = false
 
-  constructor(cluster: MemoryCluster, transactionalId: string) {
+  constructor(cluster: MemoryCluster, transactionalId: string, habits: CommitHabits) {
     this.#cluster = cluster
     this.#transactionalId = transactionalId
+    this.#habits = habits
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -282,7 +326,11 @@ class MemoryPublisher implements TransactionalPublisher {
     this.#epoch = null
     try {
       await Promise.resolve()
-      const written = await this.#cluster.commit(this.#transactionalId, epoch, batch, signal)
+      const written = await this.#cluster.commit(
+        { transactionalId: this.#transactionalId, epoch, habits: this.#habits },
+        batch,
+        signal,
+      )
       this.#epoch = epoch
       return written
     } finally {
@@ -294,8 +342,6 @@ class MemoryPublisher implements TransactionalPublisher {
     this.#epoch = null
   }
 }
-
-const pollMs = 10
 
 const stopped = () => new ConnectorError('STOPPED', 'stopped')
 
@@ -309,10 +355,24 @@ function stableEnd({ log }: Partition): number {
   return open === -1 ? log.length : open
 }
 
+function compact(partition: Partition): void {
+  const kept = new Set<string>()
+  for (let at = stableEnd(partition) - 1; at >= 0; at -= 1) {
+    const { message, transaction } = partition.log[at] as Entry
+    if (typeof message === 'string') continue
+    const key = String(message.key)
+    if (transaction.state === 'committed' && !kept.has(key)) {
+      kept.add(key)
+      if (message.value !== null) continue
+    }
+    partition.log[at] = { message: 'cleaned', transaction }
+  }
+}
+
 function visible(partition: Partition): { message: Message; offset: bigint }[] {
   return partition.log
     .slice(0, stableEnd(partition))
     .flatMap(({ message, transaction }, offset) =>
-      message !== 'marker' && transaction.state === 'committed' ? [{ message, offset: BigInt(offset) }] : [],
+      typeof message !== 'string' && transaction.state === 'committed' ? [{ message, offset: BigInt(offset) }] : [],
     )
 }
