@@ -1,0 +1,62 @@
+/** Runs seeds in child processes, so that every core tells stories and a story that hangs can be ended. */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Mutation } from './mutation.ts'
+import type { Told } from './story.ts'
+
+export interface Errand {
+  readonly from: number
+  readonly count: number
+  readonly mutation?: Mutation
+  /** Without a story for so long it hangs. */
+  readonly silenceMs?: number
+  readonly onTold: (told: Told) => void
+}
+
+const SEEDS = join(import.meta.dirname, 'seeds.ts')
+
+/** How to see one story again, with everything that happens in it. */
+export function replayCommand(seed: number): string {
+  return `SIM_SEED=${seed} npm test -- test/crash/simulation.test.ts`
+}
+
+/** Resolves when all seeds of the range have been told; a story that never ends is told as a finding, and ends the errand. */
+export async function tellAll({ from, count, mutation, silenceMs = 120_000, onTold }: Errand): Promise<void> {
+  const env = { ...process.env, ...(mutation !== undefined && { SIM_MUTATION: JSON.stringify(mutation) }) }
+  const child = spawn(process.execPath, [SEEDS, String(from), String(count)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let [next, heard, wasSilent] = [from, Date.now(), false]
+  let errors = ''
+  child.stderr.on('data', chunk => {
+    errors = `${errors}${chunk}`.slice(-2_000)
+  })
+  const exited = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)))
+  const watch = setInterval(() => {
+    if (Date.now() - heard < silenceMs) return
+    wasSilent = true
+    child.kill('SIGKILL')
+  }, 1_000)
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const told: Told = JSON.parse(line)
+      heard = Date.now()
+      next = told.seed + 1
+      onTold(told)
+    }
+    const code = await exited
+    if (wasSilent) onTold({ seed: next, findings: [`the story hangs: nothing for ${silenceMs} ms`] })
+    else if (code !== 0 && code !== 13) throw new Error(`${SEEDS} ended with ${code}: ${errors}`)
+  } finally {
+    clearInterval(watch)
+    child.kill('SIGKILL')
+  }
+}
+
+/** The range in as many parts as there are children, told at the same time. */
+export async function tellTogether({ from, count, ...rest }: Errand, children: number): Promise<void> {
+  const part = Math.ceil(count / children)
+  const starts = Array.from({ length: children }, (_, index) => from + index * part)
+  await Promise.all(
+    starts.map(start => tellAll({ ...rest, from: start, count: Math.max(0, Math.min(part, from + count - start)) })),
+  )
+}
