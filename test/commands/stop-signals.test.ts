@@ -1,6 +1,6 @@
 /** Being told to stop: what was read is committed and the process ends with 0 in time; told twice, it ends at once and says so. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { api, type BrokerProxy, brokerProxy } from '../kafka/broker-proxy.ts'
+import { api, type BrokerProxy, brokerProxy } from '../support/broker-proxy.ts'
 import { Connector, type Exit, type SettingsOverrides, settingsFor } from '../support/connector.ts'
 import { booksOf } from '../support/ledger-books.ts'
 import { freePort } from '../support/platform/free-port.ts'

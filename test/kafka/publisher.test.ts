@@ -7,9 +7,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TransactionalPublisher } from '../../src/ports.ts'
 import { checkpointOnly, ledgerSpec, message, outcome, readAll, topicSpec } from '../contracts/publisher.ts'
+import { api, type BrokerProxy, brokerProxy } from '../support/broker-proxy.ts'
 import { consumeAll } from '../support/independent-consumer.ts'
 import { platform, platformStartMs, uniqueName } from '../support/platform/shared.ts'
-import { api, type BrokerProxy, brokerProxy } from './broker-proxy.ts'
 import { adaptersOn } from './real-kafka.ts'
 
 const forever = new AbortController().signal
@@ -112,7 +112,7 @@ describe('a commit in trouble', () => {
     const result = await outcome(it.commit(batch(ledger, events, 'late'), forever))
     await met
     await it.open(forever)
-    proxy.release()
+    await proxy.release()
     await it.commit(batch(ledger, events, 'second'), forever)
     await it.commit(batch(ledger, events, 'third'), forever)
 
@@ -143,7 +143,7 @@ describe('a commit in trouble', () => {
     const first = outcome(it.commit(batch(ledger, events, 'one'), forever))
     await met
     const second = [await outcome(it.commit(batch(ledger, events, 'two'), forever)), await outcome(it.open(forever))]
-    proxy.release()
+    await proxy.release()
 
     expect(second).toEqual(['BUG', 'BUG'])
     expect(await first).toBe('done')

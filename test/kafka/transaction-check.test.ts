@@ -2,10 +2,10 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { checkTransactions } from '../../src/kafka/transaction-check.ts'
 import { checkpointOnly, ledgerSpec, outcome, readAll } from '../contracts/publisher.ts'
+import { api, type BrokerProxy, brokerProxy } from '../support/broker-proxy.ts'
 import { consumeAll } from '../support/independent-consumer.ts'
 import type { Reach } from '../support/platform/platform.ts'
 import { platform, platformStartMs, uniqueName } from '../support/platform/shared.ts'
-import { api, type BrokerProxy, brokerProxy } from './broker-proxy.ts'
 import { adaptersOn, realClock } from './real-kafka.ts'
 
 const forever = new AbortController().signal
