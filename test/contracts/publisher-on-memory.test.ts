@@ -1,35 +1,40 @@
 /** The fake keeps the contract, and its scripted faults do what flow tests rely on. */
 import { expect, test } from 'vitest'
 import { SharedPublisher } from '../../src/kafka/shared-publisher.ts'
+import type { TransactionalPublisher } from '../../src/ports.ts'
 import { realClock } from '../kafka/real-kafka.ts'
 import { MemoryCluster } from '../support/memory-kafka.ts'
+import { type BreakableKafka, faultsAnywhere } from './faults-anywhere.ts'
 import { checkpointOnly, outcome, publisherContract, readAll } from './publisher.ts'
 
 const forever = new AbortController().signal
 
-publisherContract('memory', async () => {
+publisherContract('memory', async () => memory())
+faultsAnywhere('memory', async () => memory())
+
+function memory(): BreakableKafka {
   const cluster = new MemoryCluster()
   let names = 0
   return {
     topics: cluster.topics(),
     reader: cluster.reader({ blockedMs: 30 }),
-    publisher: id => cluster.publisher(id),
+    replicas: 1,
+    publisher: (id, topics) => cluster.publisher(id, topics),
     leaveOpen: async (id, topic, messages) => cluster.leaveOpen(id, topic, messages),
     uniqueName: prefix => `${prefix}-${++names}`,
+    judge: async topic => cluster.committed(topic).map(({ key, value }) => `${key}=${value}`),
+    breakNextCommit: async when => cluster.failNextCommit(when === 'before' ? 'reject' : 'failAfterWrite'),
+    holdNextCommit: when => cluster.holdNextCommit(when),
+    remove: async topic => cluster.remove(topic),
+    timeOut: async id => cluster.timeOut(id),
+    close: async () => {},
   }
-})
+}
 
 publisherContract('memory, shared by accounts', async () => {
-  const cluster = new MemoryCluster()
-  const reader = cluster.reader({ blockedMs: 30 })
-  let names = 0
-  return {
-    topics: cluster.topics(),
-    reader,
-    publisher: id => new SharedPublisher({ publisher: cluster.publisher(id), reader, clock: realClock }).view().publisher,
-    leaveOpen: async (id, topic, messages) => cluster.leaveOpen(id, topic, messages),
-    uniqueName: prefix => `${prefix}-${++names}`,
-  }
+  const kafka = memory()
+  const shared = (publisher: TransactionalPublisher) => new SharedPublisher({ publisher, reader: kafka.reader, clock: realClock })
+  return { ...kafka, publisher: (id, topics) => shared(kafka.publisher(id, topics)).view().publisher }
 })
 
 async function scene() {

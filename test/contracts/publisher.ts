@@ -1,16 +1,22 @@
 /**
  * What every TransactionalPublisher, LedgerReader and Topics must do together, whatever Kafka is behind them. Runs on the in-memory fake and
- * on a real broker, so that tests of the flow may trust the fake and another client library can be put in.
+ * on real brokers, so that tests of the flow may trust the fake and another client library can be put in.
  */
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { codeOf } from '../../src/errors.ts'
+import type { PublisherOptions } from '../../src/kafka/publisher.ts'
 import type { LedgerReader, LedgerRecord, Message, TopicSpec, Topics, TransactionalPublisher } from '../../src/ports.ts'
+
+/** Deadlines of a publisher; the fake needs none. */
+export type Tuning = Partial<Pick<PublisherOptions, 'openMs' | 'commitMs' | 'transactionTimeoutMs'>>
 
 export interface KafkaUnderTest {
   readonly topics: Topics
   /** Waits for a foreign open transaction only for a moment. */
   readonly reader: LedgerReader
-  publisher(transactionalId: string, topics: readonly string[]): TransactionalPublisher
+  /** What a topic has when nothing else is asked for. */
+  readonly replicas: number
+  publisher(transactionalId: string, topics: readonly string[], tuning?: Tuning): TransactionalPublisher
   /** As a process that died in mid-transaction: opens the id, writes the messages, neither commits nor aborts. */
   leaveOpen(transactionalId: string, topic: string, messages: readonly Message[]): Promise<void>
   uniqueName(prefix: string): string
@@ -19,7 +25,7 @@ export interface KafkaUnderTest {
 const forever = new AbortController().signal
 
 /** A first start may have to fetch a broker. */
-const startMs = 600_000
+export const startMs = 600_000
 
 /** Declares the suite; `start` is called once. */
 export function publisherContract(name: string, start: () => Promise<KafkaUnderTest>): void {
@@ -256,8 +262,8 @@ export function publisherContract(name: string, start: () => Promise<KafkaUnderT
       ]
 
       expect(states.flat()).toEqual([
-        { name, partitions: 2, replicationFactor: 1, created: true },
-        { name, partitions: 2, replicationFactor: 1, created: false },
+        { name, partitions: 2, replicationFactor: kafka.replicas, created: true },
+        { name, partitions: 2, replicationFactor: kafka.replicas, created: false },
       ])
     })
 

@@ -39,9 +39,11 @@ export interface CommitHabits {
   readonly fault?: () => CommitFault | null
 }
 
-/** A commit that waits between its last send and the decision. */
+/** Where a commit can be made to wait: between its last send and the decision, or between that and the answer. */
+export type HoldPoint = 'before' | 'after'
+
 export interface HeldCommit {
-  /** Resolves when the commit waits: its records are in the log, uncommitted. */
+  /** Resolves when the commit waits: its records are in the log, uncommitted or committed. */
   readonly reached: Promise<void>
   release(): void
 }
@@ -69,6 +71,12 @@ interface Topic {
   readonly config: Readonly<Record<string, string>>
 }
 
+/** What a publisher has from its open. */
+interface Session {
+  readonly epoch: number
+  readonly known: ReadonlyMap<string, number>
+}
+
 interface ProducerState {
   epoch: number
   open: Transaction | null
@@ -76,7 +84,7 @@ interface ProducerState {
 
 type Script =
   | { readonly kind: 'fault'; readonly fault: CommitFault }
-  | { readonly kind: 'hold'; readonly reach: () => void; readonly gate: Promise<void> }
+  | { readonly kind: 'hold'; readonly at: HoldPoint; readonly reach: () => void; readonly gate: Promise<void> }
 
 const realClock: Clock = {
   now: () => Date.now(),
@@ -105,9 +113,9 @@ export class MemoryCluster {
   }
 
   /** The next commit of any publisher waits until released, or until its signal aborts. */
-  holdNextCommit(): HeldCommit {
+  holdNextCommit(at: HoldPoint = 'before'): HeldCommit {
     const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    this.#scripts.push({ kind: 'hold', reach: reached.resolve, gate: gate.promise })
+    this.#scripts.push({ kind: 'hold', at, reach: reached.resolve, gate: gate.promise })
     return { reached: reached.promise, release: gate.resolve }
   }
 
@@ -140,7 +148,7 @@ export class MemoryCluster {
   }
 
   /** What the coordinator does to a transaction that was open for too long: nothing when its producer has committed or been fenced since. */
-  timeOut(transactionalId: string, transaction: OpenTransaction): void {
+  timeOut(transactionalId: string, transaction: OpenTransaction = this.openTransaction(transactionalId)): void {
     if (transaction !== null && this.#producers.get(transactionalId)?.open === transaction) this.fence(transactionalId)
   }
 
@@ -157,8 +165,19 @@ export class MemoryCluster {
     for (const partition of this.#topic(topic).partitions) compact(partition)
   }
 
-  publisher(transactionalId: string, habits: CommitHabits = {}): TransactionalPublisher {
-    return new MemoryPublisher(this, transactionalId, habits)
+  remove(topic: string): void {
+    this.#topics.delete(topic)
+  }
+
+  /** Its `open` wants the topics to exist. */
+  publisher(transactionalId: string, topics: readonly string[] = [], habits: CommitHabits = {}): TransactionalPublisher {
+    return new MemoryPublisher(this, transactionalId, { topics, habits })
+  }
+
+  /** For publishers: how many partitions each topic has, as they learn it when they open and believe until they open again. */
+  metadata(wanted: readonly string[]): ReadonlyMap<string, number> {
+    for (const topic of wanted) this.#topic(topic)
+    return new Map([...this.#topics].map(([name, { partitions }]) => [name, partitions.length]))
   }
 
   /** Waits for foreign transactions by `clock`, real time unless given. */
@@ -207,10 +226,11 @@ export class MemoryCluster {
 
   /** For publishers: appends, asks the script, decides. */
   async commit(
-    { transactionalId, epoch, habits }: { transactionalId: string; epoch: number; habits: CommitHabits },
+    { transactionalId, session, habits }: { transactionalId: string; session: Session; habits: CommitHabits },
     batch: TransactionBatch,
     signal: AbortSignal,
   ): Promise<WrittenOffsets> {
+    const { epoch, known } = session
     const script = this.#scripts.shift()
     this.#refuseOlder(transactionalId, epoch)
     const transaction = this.#begin(transactionalId)
@@ -218,10 +238,11 @@ export class MemoryCluster {
     const { checkpoint, rest } = batch
     for (const { topic, messages } of [{ topic: checkpoint.topic, messages: [checkpoint.message] }, ...rest]) {
       const offsets = written.get(topic) ?? new Map<number, bigint>()
+      this.#refuseUnknown(known, topic, messages)
       for (const [partition, offset] of this.#append(transaction, topic, messages)) offsets.set(partition, offset)
       if (offsets.size > 0) written.set(topic, offsets)
     }
-    await this.#follow(script, signal)
+    await this.#follow(script, 'before', signal)
     await habits.pause?.()
     this.#refuseOlder(transactionalId, epoch)
     const fault = script?.kind === 'fault' ? script.fault : (habits.fault?.() ?? null)
@@ -230,11 +251,12 @@ export class MemoryCluster {
     this.#producer(transactionalId).open = null
     this.#onCommitted(transactionalId, batch, epoch)
     if (fault !== null) throw new ConnectorError('COMMIT_UNKNOWN', 'the connection broke after the commit')
+    await this.#follow(script, 'after', signal)
     return written
   }
 
-  async #follow(script: Script | undefined, signal: AbortSignal): Promise<void> {
-    if (script?.kind === 'hold') {
+  async #follow(script: Script | undefined, at: HoldPoint, signal: AbortSignal): Promise<void> {
+    if (script?.kind === 'hold' && script.at === at) {
       script.reach()
       const aborted = Promise.withResolvers<void>()
       signal.addEventListener('abort', () => aborted.resolve(), { once: true })
@@ -278,6 +300,17 @@ export class MemoryCluster {
       throw new ConnectorError('FENCED', `${transactionalId}: a newer producer exists`)
   }
 
+  /** What the publisher knows to be missing is misconfigured; what it believes in, but a broker does not, tells it nothing for sure. */
+  #refuseUnknown(known: Session['known'], topic: string, messages: readonly Message[]): void {
+    const there = this.#topics.get(topic)?.partitions.length ?? 0
+    for (const { partition } of messages) {
+      if (partition >= (known.get(topic) ?? there))
+        throw new ConnectorError('TOPIC_MISCONFIGURED', `topic ${topic} has no partition ${partition}`)
+      if (partition >= there)
+        throw new ConnectorError('COMMIT_UNKNOWN', `topic ${topic}: the broker knows no partition ${partition}`)
+    }
+  }
+
   #producer(transactionalId: string): ProducerState {
     const state = this.#producers.get(transactionalId)
     if (state === undefined) throw new ConnectorError('BUG', `${transactionalId} was never opened`)
@@ -300,38 +333,45 @@ export class MemoryCluster {
 class MemoryPublisher implements TransactionalPublisher {
   readonly #cluster: MemoryCluster
   readonly #transactionalId: string
+  readonly #topics: readonly string[]
   readonly #habits: CommitHabits
-  #epoch: number | null = null
+  #session: Session | null = null
   #busy = false
 
-  constructor(cluster: MemoryCluster, transactionalId: string, habits: CommitHabits) {
+  constructor(
+    cluster: MemoryCluster,
+    transactionalId: string,
+    { topics, habits }: { readonly topics: readonly string[]; readonly habits: CommitHabits },
+  ) {
     this.#cluster = cluster
     this.#transactionalId = transactionalId
+    this.#topics = topics
     this.#habits = habits
   }
 
   async open(signal: AbortSignal): Promise<void> {
     if (this.#busy) throw new ConnectorError('BUG', 'open while a commit is running')
-    this.#epoch = null
+    this.#session = null
     await Promise.resolve()
     if (signal.aborted) throw stopped()
-    this.#epoch = this.#cluster.fence(this.#transactionalId)
+    const known = this.#cluster.metadata(this.#topics)
+    this.#session = { epoch: this.#cluster.fence(this.#transactionalId), known }
   }
 
   async commit(batch: TransactionBatch, signal: AbortSignal): Promise<WrittenOffsets> {
-    const epoch = this.#epoch
-    if (epoch === null) throw new ConnectorError('BUG', 'commit without open')
+    const session = this.#session
+    if (session === null) throw new ConnectorError('BUG', 'commit without open')
     if (this.#busy) throw new ConnectorError('BUG', 'two commits at once')
     this.#busy = true
-    this.#epoch = null
+    this.#session = null
     try {
       await Promise.resolve()
       const written = await this.#cluster.commit(
-        { transactionalId: this.#transactionalId, epoch, habits: this.#habits },
+        { transactionalId: this.#transactionalId, session, habits: this.#habits },
         batch,
         signal,
       )
-      this.#epoch = epoch
+      this.#session = session
       return written
     } finally {
       this.#busy = false
@@ -339,7 +379,7 @@ class MemoryPublisher implements TransactionalPublisher {
   }
 
   async close(): Promise<void> {
-    this.#epoch = null
+    this.#session = null
   }
 }
 

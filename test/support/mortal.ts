@@ -84,7 +84,7 @@ export function mortalKafka({ cluster, transactionalId, clock, mortal, dice, fau
     await mortal.breath()
   }
   const habits: CommitHabits = { pause: pass, fault }
-  const inner = cluster.publisher(transactionalId, habits)
+  const inner = cluster.publisher(transactionalId, [], habits)
   const publisher: TransactionalPublisher = {
     open: async signal => {
       await pass()
