@@ -1,4 +1,4 @@
-/** The kafkajs adapters as the suites want them: the publisher reaches its brokers through a proxy that can break things, the rest directly. */
+/** The kafkajs adapters as the suites want them: straight on their brokers, or with the publisher behind a proxy that can break things. */
 import kafkajs from 'kafkajs'
 import type { Compression } from '../../src/kafka/codecs.ts'
 import { foreignProducer } from '../kafka/foreign-producer.ts'
@@ -20,11 +20,23 @@ export interface KafkaBehindProxy extends BreakableKafka {
   admin<T>(use: (admin: kafkajs.Admin) => Promise<T>): Promise<T>
 }
 
+export function kafkaOn(brokers: readonly string[], compression: Compression = 'none'): KafkaUnderTest {
+  const { topics, reader, publisher } = adaptersOn(brokers)
+  return {
+    topics,
+    reader,
+    replicas: brokers.length,
+    uniqueName,
+    publisher: (id, names, tuning) => publisher(id, names, compression, tuning),
+    leaveOpen: leaveOpenOn(brokers),
+  }
+}
+
 /** Ends with `close`. */
-export async function kafkaBehindProxy(reach: Reach, compression: Compression = 'none'): Promise<KafkaBehindProxy> {
+export async function kafkaBehindProxy(reach: Reach): Promise<KafkaBehindProxy> {
   const { brokers } = reach
   const proxy = await brokerProxy(...brokers)
-  const direct = adaptersOn(brokers)
+  const direct = kafkaOn(brokers)
   const proxied = adaptersOn(proxy.addresses)
   const admin: KafkaBehindProxy['admin'] = async use => {
     const one = new kafkajs.Kafka({ brokers, clientId: 'test-admin', logLevel: kafkajs.logLevel.NOTHING }).admin()
@@ -35,12 +47,8 @@ export async function kafkaBehindProxy(reach: Reach, compression: Compression = 
     reach,
     proxy,
     admin,
-    topics: direct.topics,
-    reader: direct.reader,
-    replicas: brokers.length,
-    uniqueName,
-    publisher: (id, topics, tuning) => proxied.publisher(id, topics, compression, tuning),
-    leaveOpen: leaveOpenOn(brokers),
+    ...direct,
+    publisher: (id, topics, tuning) => proxied.publisher(id, topics, 'none', tuning),
     judge: async topic => {
       const records = await consumeAll(reach, topic, { deadlineMs: 60_000 })
       return records.map(({ key, value }) => `${key}=${value}`)
