@@ -68,9 +68,15 @@ export class Stage {
 
   /** Everything that every trial left, and nothing besides, is what the judge finds. */
   async expectJudged(): Promise<void> {
-    const { events, ledger, judge } = this.#options
-    expect((await judge(events)).sort()).toEqual(this.#expected.events.toSorted())
+    const { ledger, judge } = this.#options
+    await this.expectEventsJudged()
     expect((await judge(ledger)).sort()).toEqual(this.#expected.ledger.toSorted())
+  }
+
+  /** As `expectJudged`, for stages that share their ledger with others. */
+  async expectEventsJudged(): Promise<void> {
+    const { events, judge } = this.#options
+    expect((await judge(events)).sort()).toEqual(this.#expected.events.toSorted())
   }
 
   async #ledgerOf(label: string): Promise<string[]> {

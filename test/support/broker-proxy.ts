@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { answerId, api, errorAnswer, kindOf, requestId } from './kafka-wire.ts'
+import { answerId, api, errorAnswer, kindOf, partitionsOf, requestId } from './kafka-wire.ts'
 
 export { api }
 
@@ -17,6 +17,7 @@ export type Trouble =
   | 'cutAnswer' // the connection breaks instead of the answer
   | { readonly refuse: number; readonly partition?: number } // the broker never hears it; the client hears this error code
   | { readonly disguise: number; readonly partition?: number } // the broker did it; the client hears this error code
+// With a `partition`, of whatever topic: only requests for it are meant and counted, and it alone has the error.
 
 export interface BrokerProxy {
   /** Of the first broker. */
@@ -84,7 +85,7 @@ export async function brokerProxy(...brokers: readonly string[]): Promise<Broker
       })
     }
     onFrames(client, frame => {
-      const plan = planFor(kindOf(frame))
+      const plan = planFor(frame)
       if (plan === undefined) return void upstream.write(frame)
       const { what } = plan
       if (what === 'cutRequest') client.destroy()
@@ -110,8 +111,9 @@ export async function brokerProxy(...brokers: readonly string[]): Promise<Broker
     })
   }
 
-  function planFor(kind: number): Plan | undefined {
-    const plan = plans.find(candidate => candidate.kind === kind && candidate.count > 0)
+  function planFor(frame: Buffer): Plan | undefined {
+    const kind = kindOf(frame)
+    const plan = plans.find(candidate => candidate.kind === kind && candidate.count > 0 && concerns(frame, candidate.what))
     if (plan === undefined) return undefined
     if (plan.after-- > 0) return undefined
     plan.count--
@@ -135,6 +137,10 @@ export async function brokerProxy(...brokers: readonly string[]): Promise<Broker
       await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
     },
   }
+}
+
+function concerns(frame: Buffer, what: Trouble): boolean {
+  return typeof what !== 'object' || what.partition === undefined || partitionsOf(frame).includes(what.partition)
 }
 
 function onFrames(socket: Socket, take: (frame: Buffer) => void): void {

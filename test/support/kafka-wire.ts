@@ -47,6 +47,13 @@ export function errorAnswer(request: Buffer, code: number, partition?: number): 
   }
 }
 
+/** Every partition that a Produce or AddPartitionsToTxn request names, of whatever topic. */
+export function partitionsOf(request: Buffer): number[] {
+  const body = bodyOf(request)
+  const named = kindOf(request) === api.produce ? producedTo(body) : kindOf(request) === api.addPartitions ? addedBy(body) : []
+  return named.flatMap(({ partitions }) => partitions)
+}
+
 interface Named {
   readonly topic: string
   readonly partitions: number[]

@@ -1,0 +1,135 @@
+/**
+ * Brokers that die or hang at each step of a commit, one broker or three of them. The broker is killed (-9) while the proxy holds the request
+ * in front of it, so it dies at exactly that step. What the publisher says and what is visible after the next open:
+ *
+ *                                    says             visible
+ *   killed at InitProducerId         done (it waits)  all of the commit that follows
+ *   killed at AddPartitions          COMMIT_UNKNOWN   nothing
+ *   killed at the first Produce      COMMIT_UNKNOWN   nothing
+ *   killed at the second Produce     COMMIT_UNKNOWN   nothing
+ *   killed at EndTxn                 COMMIT_UNKNOWN   nothing
+ *   killed after EndTxn              COMMIT_UNKNOWN   all
+ *   hanging (frozen) at Produce      COMMIT_UNKNOWN   nothing, though it carries the request out when it goes on
+ *   hanging (frozen) at EndTxn       COMMIT_UNKNOWN   all: it carries the request out when it goes on, before the next open
+ *   hanging for less than commitMs   done             all
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { TransactionalPublisher } from '../../src/ports.ts'
+import { api } from '../support/broker-proxy.ts'
+import { moments, type OwnKafka } from './own-kafka.ts'
+import { Stage } from './promise.ts'
+import { ledgerSpec, outcome, type Tuning, topicSpec } from './publisher.ts'
+
+const forever = new AbortController().signal
+const partitions = 4
+const patient: Tuning = { commitMs: 20_000 }
+
+/** Declares the suite on a cluster that `own` returns; each test leaves it whole. */
+export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
+  describe(`a transactional publisher and the brokers of ${name}`, () => {
+    let kafka: OwnKafka
+    let [events, ledger] = ['', '']
+    let stage: Stage
+    const opened: TransactionalPublisher[] = []
+
+    beforeAll(async () => {
+      kafka = own()
+      ;[events, ledger] = [kafka.uniqueName('events'), kafka.uniqueName('ledger')]
+      await kafka.topics.ensure([topicSpec(events, partitions), ledgerSpec(ledger)], true, forever)
+      stage = new Stage({ events, partitions, ledger, reader: kafka.reader, judge: kafka.judge })
+      // The first transaction of a cluster makes its log.
+      await newOwner().open(forever)
+    })
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map(publisher => publisher.close()))
+      await kafka.proxy.release()
+      await kafka.untilWhole([events, ledger])
+    })
+    afterAll(() => kafka.proxy.release())
+
+    function newOwner(tuning = patient): TransactionalPublisher {
+      const it = kafka.publisher(kafka.uniqueName('tx'), [events, ledger], tuning)
+      opened.push(it)
+      return it
+    }
+
+    test('a broker killed at InitProducerId: open waits for another coordinator, and the commit works', async () => {
+      const it = newOwner()
+      const met = kafka.proxy.trouble(api.initProducerId, 'holdRequest')
+
+      const opening = outcome(it.open(forever))
+      const id = await met
+      await kafka.broker(id).kill()
+      await kafka.broker(id).start()
+      const said = [await opening, await outcome(it.commit(stage.batch('init'), forever))]
+
+      expect(said).toEqual(['done', 'done'])
+      expect(await stage.settle('init', it, 'done')).toBe('all')
+    })
+
+    test.each(moments)('a broker killed at %s', async (step, kind, what, after, visible) => {
+      const it = newOwner()
+      await it.open(forever)
+      const met = kafka.proxy.trouble(kind, what, { after })
+
+      const commit = outcome(it.commit(stage.batch(step), forever))
+      const id = await met
+      await kafka.broker(id).kill()
+      const said = await commit
+      await kafka.broker(id).start()
+
+      expect([said, await stage.settle(step, it, said)]).toEqual(['COMMIT_UNKNOWN', visible])
+    })
+
+    test('a broker that hangs at a Produce: the commit ends at its deadline, and what comes through later is nothing', async () => {
+      const it = newOwner({ commitMs: 1_500 })
+      await it.open(forever)
+      const met = kafka.proxy.trouble(api.produce, 'holdRequest', { after: 1 })
+
+      const commit = outcome(it.commit(stage.batch('frozen'), forever))
+      const id = await met
+      await kafka.broker(id).freeze()
+      const through = kafka.proxy.release()
+      const said = await commit
+      await kafka.broker(id).thaw()
+      await through
+
+      expect([said, await stage.settle('frozen', it, said)]).toEqual(['COMMIT_UNKNOWN', 'nothing'])
+    })
+
+    test('a coordinator that hangs at EndTxn: the commit ends at its deadline, and has happened all the same', async () => {
+      const it = newOwner({ commitMs: 1_500 })
+      await it.open(forever)
+      const met = kafka.proxy.trouble(api.endTxn, 'holdRequest')
+
+      const commit = outcome(it.commit(stage.batch('frozen at the end'), forever))
+      const id = await met
+      await kafka.broker(id).freeze()
+      const through = kafka.proxy.release()
+      const said = await commit
+      await kafka.broker(id).thaw()
+      await through
+
+      expect([said, await stage.settle('frozen at the end', it, said)]).toEqual(['COMMIT_UNKNOWN', 'all'])
+    })
+
+    test('a broker that hangs for less than the deadline costs nothing but the time', async () => {
+      const it = newOwner()
+      await it.open(forever)
+      const met = kafka.proxy.trouble(api.produce, 'holdRequest', { after: 1 })
+
+      const commit = outcome(it.commit(stage.batch('slow'), forever))
+      const id = await met
+      await kafka.broker(id).freeze()
+      const through = kafka.proxy.release()
+      await kafka.broker(id).thaw()
+      await through
+
+      expect([await commit, await stage.settle('slow', it, 'done')]).toEqual(['done', 'all'])
+    })
+
+    test('an independent reader finds every batch of the above once, and nothing besides', async () => {
+      await stage.expectJudged()
+    })
+  })
+}
