@@ -47,10 +47,18 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
     })
     afterAll(() => kafka.proxy.release())
 
-    function newOwner(tuning = patient): TransactionalPublisher {
-      const it = kafka.publisher(kafka.uniqueName('tx'), [events, ledger], tuning)
+    function newOwner(tuning = patient, id = kafka.uniqueName('tx')): TransactionalPublisher {
+      const it = kafka.publisher(id, [events, ledger], tuning)
       opened.push(it)
       return it
+    }
+
+    /** One that soon gives up, since waiting for a dead broker ends with the deadline, and one of the same id that takes its place. */
+    async function owners(commitMs: number) {
+      const id = kafka.uniqueName('tx')
+      const [it, heir] = [newOwner({ commitMs }, id), newOwner(patient, id)]
+      await it.open(forever)
+      return { it, heir }
     }
 
     test('a broker killed at InitProducerId: open waits for another coordinator, and the commit works', async () => {
@@ -68,8 +76,7 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
     })
 
     test.each(moments)('a broker killed at %s', async (step, kind, what, after, visible) => {
-      const it = newOwner()
-      await it.open(forever)
+      const { it, heir } = await owners(2_000)
       const met = kafka.proxy.trouble(kind, what, { after })
 
       const commit = outcome(it.commit(stage.batch(step), forever))
@@ -78,12 +85,11 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
       const said = await commit
       await kafka.broker(id).start()
 
-      expect([said, await stage.settle(step, it, said)]).toEqual(['COMMIT_UNKNOWN', visible])
+      expect([said, await stage.settle(step, heir, said)]).toEqual(['COMMIT_UNKNOWN', visible])
     })
 
     test('a broker that hangs at a Produce: the commit ends at its deadline, and what comes through later is nothing', async () => {
-      const it = newOwner({ commitMs: 1_500 })
-      await it.open(forever)
+      const { it, heir } = await owners(1_500)
       const met = kafka.proxy.trouble(api.produce, 'holdRequest', { after: 1 })
 
       const commit = outcome(it.commit(stage.batch('frozen'), forever))
@@ -94,12 +100,11 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
       await kafka.broker(id).thaw()
       await through
 
-      expect([said, await stage.settle('frozen', it, said)]).toEqual(['COMMIT_UNKNOWN', 'nothing'])
+      expect([said, await stage.settle('frozen', heir, said)]).toEqual(['COMMIT_UNKNOWN', 'nothing'])
     })
 
     test('a coordinator that hangs at EndTxn: the commit ends at its deadline, and has happened all the same', async () => {
-      const it = newOwner({ commitMs: 1_500 })
-      await it.open(forever)
+      const { it, heir } = await owners(1_500)
       const met = kafka.proxy.trouble(api.endTxn, 'holdRequest')
 
       const commit = outcome(it.commit(stage.batch('frozen at the end'), forever))
@@ -110,7 +115,7 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
       await kafka.broker(id).thaw()
       await through
 
-      expect([said, await stage.settle('frozen at the end', it, said)]).toEqual(['COMMIT_UNKNOWN', 'all'])
+      expect([said, await stage.settle('frozen at the end', heir, said)]).toEqual(['COMMIT_UNKNOWN', 'all'])
     })
 
     test('a broker that hangs for less than the deadline costs nothing but the time', async () => {
