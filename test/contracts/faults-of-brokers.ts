@@ -82,8 +82,7 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
       const commit = outcome(it.commit(stage.batch(step), forever))
       const id = await met
       await kafka.broker(id).kill()
-      const said = await commit
-      await kafka.broker(id).start()
+      const [said] = await Promise.all([commit, kafka.broker(id).start()])
 
       expect([said, await stage.settle(step, heir, said)]).toEqual(['COMMIT_UNKNOWN', visible])
     })

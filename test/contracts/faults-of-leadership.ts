@@ -27,12 +27,14 @@ export function faultsOfLeadership(own: () => OwnKafka): void {
   describe('a transactional publisher while leadership moves', () => {
     let kafka: OwnKafka
     let ledger = ''
+    let common: Stage
     const opened: TransactionalPublisher[] = []
 
     beforeAll(async () => {
       kafka = own()
       ledger = kafka.uniqueName('ledger')
       await kafka.topics.ensure([ledgerSpec(ledger)], true, forever)
+      common = new Stage({ events: '', partitions: 0, ledger, reader: kafka.reader, judge: kafka.judge })
     })
     afterEach(async () => {
       await Promise.all(opened.splice(0).map(publisher => publisher.close()))
@@ -45,7 +47,7 @@ export function faultsOfLeadership(own: () => OwnKafka): void {
       const it = kafka.publisher(id, [events, ledger], { commitMs: 20_000 })
       opened.push(it)
       await it.open(forever)
-      const stage = new Stage({ events, partitions, ledger, reader: kafka.reader, judge: kafka.judge })
+      const stage = new Stage({ events, partitions, ledger, reader: kafka.reader, judge: kafka.judge }, common)
       return { events, id, it, stage }
     }
 
@@ -104,7 +106,6 @@ export function faultsOfLeadership(own: () => OwnKafka): void {
       const said = await commit
 
       expect([said, await stage.settle(when, it, said)]).toEqual([says, visible])
-      await stage.expectEventsJudged()
     })
 
     test('too few replicas: nothing is visible, and sent again when they are back it is there once', async () => {
@@ -119,7 +120,10 @@ export function faultsOfLeadership(own: () => OwnKafka): void {
       await kafka.untilWhole([events, ledger])
 
       expect([said, await stage.settle('too few', it, said)]).toEqual(['COMMIT_UNKNOWN', 'nothing'])
-      await stage.expectEventsJudged()
+    })
+
+    test('an independent reader finds the ledger of all of the above whole and once', async () => {
+      await common.expectLedgerJudged()
     })
 
     /** To another broker than now: the transaction log's partition of this id leaves the one that leads it, and comes back as a replica. */

@@ -24,10 +24,13 @@ const forever = new AbortController().signal
 
 export class Stage {
   readonly #options: StageOptions
-  readonly #expected: { readonly events: string[]; readonly ledger: string[] } = { events: [], ledger: [] }
+  readonly #events: string[] = []
+  readonly #ledger: string[]
 
-  constructor(options: StageOptions) {
+  /** With another stage, on its ledger: what is expected there is judged together. */
+  constructor(options: StageOptions, neighbour?: Stage) {
     this.#options = options
+    this.#ledger = neighbour === undefined ? [] : neighbour.#ledger
   }
 
   /** One record for each partition of the events, a checkpoint and a delta. */
@@ -62,21 +65,24 @@ export class Stage {
       found.push((await readAll(reader, events, partition)).filter(one => one.startsWith(`${label}=`)))
     expect(found).toEqual(Array.from({ length: partitions }, () => [record]))
     expect(await this.#ledgerOf(label)).toEqual([record, `${label}/delta=${attempt}`])
-    this.#expected.events.push(...found.flat())
-    this.#expected.ledger.push(record, `${label}/delta=${attempt}`)
+    this.#events.push(...found.flat())
+    this.#ledger.push(record, `${label}/delta=${attempt}`)
   }
 
   /** Everything that every trial left, and nothing besides, is what the judge finds. */
   async expectJudged(): Promise<void> {
-    const { ledger, judge } = this.#options
     await this.expectEventsJudged()
-    expect((await judge(ledger)).sort()).toEqual(this.#expected.ledger.toSorted())
+    await this.expectLedgerJudged()
   }
 
-  /** As `expectJudged`, for stages that share their ledger with others. */
   async expectEventsJudged(): Promise<void> {
     const { events, judge } = this.#options
-    expect((await judge(events)).sort()).toEqual(this.#expected.events.toSorted())
+    expect((await judge(events)).sort()).toEqual(this.#events.toSorted())
+  }
+
+  async expectLedgerJudged(): Promise<void> {
+    const { ledger, judge } = this.#options
+    expect((await judge(ledger)).sort()).toEqual(this.#ledger.toSorted())
   }
 
   async #ledgerOf(label: string): Promise<string[]> {

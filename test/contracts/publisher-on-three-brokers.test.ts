@@ -17,6 +17,6 @@ const shared = async () => ({ ...kafka, close: async () => {} })
 
 publisherContract('three brokers', shared)
 faultsAnywhere('three brokers', shared)
-faultsOnTheWay('three brokers', shared)
+faultsOnTheWay('three brokers', shared, 'forked')
 faultsOfLeadership(() => kafka)
 faultsOfBrokers('a cluster of three', () => kafka)
