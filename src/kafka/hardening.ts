@@ -1,7 +1,9 @@
 /**
- * Cures for two faults of kafkajs 2.2.4 that sit in its prototypes, where no setting reaches. Both hold for every client of the process,
+ * Cures for three faults of kafkajs 2.2.4 that sit in its prototypes, where no setting reaches. They hold for every client of the process,
  * consumer groups included.
  */
+import kafkajs from 'kafkajs'
+import Broker from 'kafkajs/src/broker/index.js'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 
@@ -13,6 +15,7 @@ export function hardenKafkajs(): void {
   done = true
   silenceIdleTimers()
   tellWhyNoCoordinator()
+  leaveSilentBrokers()
 }
 
 /** An idle connection re-arms a timer with a negative delay some 900 times a second; with nothing pending there is nothing to check. */
@@ -40,5 +43,30 @@ function tellWhyNoCoordinator(): void {
     })
     if (found !== null) return found
     throw refusal ?? new Error('no broker to ask for a coordinator')
+  }
+}
+
+/**
+ * A broker that takes connections and never answers, as a machine that hangs does, is asked for ever when it is named first: kafkajs goes on
+ * to the next address only when the connection failed (measured: nothing could be opened while one broker of three hung). Silence in answer
+ * to the first question is called that here, and after the connection timeout, as kafkajs means it but for the longer of two it takes.
+ */
+function leaveSilentBrokers(): void {
+  const create = RequestQueue.prototype.createSocketRequest
+  RequestQueue.prototype.createSocketRequest = function (this: RequestQueue, pushed) {
+    const request = create.call(this, pushed)
+    if (pushed.entry.apiName === 'ApiVersions') request.requestTimeout = pushed.requestTimeout ?? request.requestTimeout
+    return request
+  }
+  const ask = Broker.prototype.apiVersions
+  Broker.prototype.apiVersions = async function (this: Broker) {
+    try {
+      return await ask.call(this)
+    } catch (error) {
+      if (!(error instanceof kafkajs.KafkaJSRequestTimeoutError)) throw error
+      throw new kafkajs.KafkaJSConnectionError(`${this.brokerAddress} takes connections but does not answer`, {
+        broker: this.brokerAddress,
+      })
+    }
   }
 }

@@ -170,6 +170,17 @@ declare module 'kafkajs/src/cluster/index.js' {
   export = Cluster
 }
 
+declare module 'kafkajs/src/broker/index.js' {
+  class Broker {
+    /** `host:port`. */
+    readonly brokerAddress: string
+    /** The first question of a connection, unless its answer is known from another one. */
+    apiVersions(): Promise<unknown>
+  }
+
+  export = Broker
+}
+
 declare module 'kafkajs/src/producer/index.js' {
   import type { ICustomPartitioner, Logger, Producer, RetryOptions } from 'kafkajs'
   import type Cluster from 'kafkajs/src/cluster/index.js'
@@ -190,6 +201,10 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
   class RequestQueue {
     readonly pending: readonly unknown[]
     scheduleCheckPendingRequests(): void
+    /** `requestTimeout` in milliseconds; what is pushed has one only if it is special. */
+    createSocketRequest(pushed: { readonly entry: { readonly apiName: string }; readonly requestTimeout?: number | null }): {
+      requestTimeout: number
+    }
   }
 
   export = RequestQueue

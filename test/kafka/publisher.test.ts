@@ -253,3 +253,25 @@ describe('without a broker', () => {
     expect(await opening).toBe('STOPPED')
   })
 })
+
+describe('with a broker that takes connections and never answers, named first', () => {
+  test('every call goes on to the next one', async () => {
+    const { brokers } = await platform()
+    const [events, ledger] = [uniqueName('events'), uniqueName('ledger')]
+    await adaptersOn(brokers).topics.ensure([topicSpec(events, 1), ledgerSpec(ledger)], true, forever)
+    const deaf = createServer(socket => socket.resume())
+    await new Promise<void>(resolve => deaf.listen(0, '127.0.0.1', resolve))
+    const { publisher, topics, reader } = adaptersOn([`127.0.0.1:${(deaf.address() as AddressInfo).port}`, ...brokers])
+    const it = publisher(uniqueName('tx'), [events, ledger])
+
+    const said = await Promise.all([
+      outcome(it.open(forever)),
+      outcome(topics.offsets(events, forever)),
+      outcome(reader.read(ledger, 0, () => {}, forever)),
+    ])
+
+    await it.close()
+    deaf.close()
+    expect(said).toEqual(['done', 'done', 'done'])
+  }, 90_000)
+})
