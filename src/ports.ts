@@ -199,10 +199,11 @@ export interface Chunk {
 /** One account's ledger: the only place where progress lives. */
 export interface Ledger {
   /**
-   * What can be known without disturbing anybody: until when the API told an earlier life to stay away, and in which dialect it spoke. Refuses
+   * What can be known without disturbing anybody: until when the API told an earlier life to stay away, in which dialect it spoke, and whether
+   * the operator paused it. Refuses
    * a ledger that is not ours, throwing `LEDGER_MISMATCH`, `LEDGER_UNREADABLE`, `KAFKA_…`, `STOPPED`.
    */
-  look(signal: AbortSignal): Promise<{ readonly notBeforeMs: number; readonly dialect: Dialect | null }>
+  look(signal: AbortSignal): Promise<{ readonly notBeforeMs: number; readonly dialect: Dialect | null; readonly paused: boolean }>
   /**
    * Fences every older instance, reads back everything ever committed, and commits a claim, which proves that publishing works. When it
    * resolves, the state is exactly what the topic holds. Throws `LEDGER_…`, `FENCED` once when another instance has claimed since our last claim,

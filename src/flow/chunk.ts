@@ -3,6 +3,7 @@
  * default message limit of 1 MiB; the counts become metrics only once the chunk is committed.
  */
 import type { CallLogEvent } from '../model/call-log.ts'
+import type { Sample } from '../model/lateness.ts'
 import type { Sifted, StoredEntry } from '../model/sift.ts'
 import type { Chunk, CommitSummary, Message } from '../ports.ts'
 
@@ -17,6 +18,8 @@ export interface Outgoing {
   readonly message: Message
   readonly bytes: number
   readonly event?: CallLogEvent
+  /** An earlier complete read of its slot did not show this call. */
+  readonly isLate?: boolean
   /** Why it is a dead letter. */
   readonly reason?: string
 }
@@ -25,6 +28,8 @@ export interface Outgoing {
 export interface Packed {
   readonly chunk: Chunk
   readonly summary: CommitSummary
+  /** How late its calls were. */
+  readonly samples: readonly Sample[]
 }
 
 interface Load {
@@ -37,6 +42,7 @@ export class OpenChunk {
   private readonly loads = new Map<string, Load[]>()
   private readonly entries: StoredEntry[] = []
   private readonly lateness: number[] = []
+  private readonly samples: Sample[] = []
   private readonly changeDelay: number[] = []
   private readonly changedFields: Record<string, number> = {}
   private readonly deadLetters: Record<string, number> = {}
@@ -60,7 +66,7 @@ export class OpenChunk {
   put(entry: StoredEntry, outgoing: Outgoing | null): void {
     this.entries.push(entry)
     if (outgoing === null) return
-    const { topic, message, bytes, event, reason } = outgoing
+    const { topic, message, bytes, event, reason, isLate = false } = outgoing
     let messages = this.messages.get(topic)
     let loads = this.loads.get(topic)
     if (messages === undefined || loads === undefined) {
@@ -78,23 +84,31 @@ export class OpenChunk {
     load.records += 1
     load.bytes += bytes
     if (reason !== undefined) this.deadLetters[reason] = (this.deadLetters[reason] ?? 0) + 1
-    else if (event !== undefined) this.countEvent(event)
+    else if (event !== undefined) this.countEvent(event, isLate)
   }
 
   close(): Packed {
     const rest = [...this.messages].map(([topic, messages]) => ({ topic, messages }))
-    const { lateness, changeDelay, changedFields, deadLetters } = this
+    const { lateness, changeDelay, changedFields, deadLetters, samples } = this
     return {
       chunk: { rest, entries: this.entries },
       summary: { ...this.counts, deadLetters, latenessMs: lateness, changeDelayMs: changeDelay, changedFields },
+      samples,
     }
   }
 
-  private countEvent(event: CallLogEvent): void {
-    if (event.change_type === 'CREATED') {
+  private countEvent(event: CallLogEvent, isLate: boolean): void {
+    const isNew = event.change_type === 'CREATED'
+    const endMs = event.end_time ?? event.start_time
+    if (endMs !== null) {
+      const ageMs = Math.max(0, event.observed_at - endMs)
+      const reachMs = Math.max(0, event.observed_at - (event.start_time ?? endMs))
+      const kind = !isNew ? 'changed' : isLate ? 'late' : 'new'
+      this.samples.push({ kind, ageMs, reachMs, readBy: event.read_by })
+      if (isNew) this.lateness.push(ageMs)
+    }
+    if (isNew) {
       this.counts.created += 1
-      const endMs = event.end_time ?? event.start_time
-      if (endMs !== null) this.lateness.push(Math.max(0, event.first_seen_at - endMs))
       return
     }
     this.counts.updated += 1

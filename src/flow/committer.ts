@@ -2,6 +2,7 @@
  * Commits one chunk while the next is read, sifted and encoded: at most one transaction under way and one chunk waiting for it. A failed
  * commit surfaces at the next call, and from then on every call fails: the state it belonged to is void.
  */
+import { count } from '../model/lateness.ts'
 import type { AccountState } from '../model/state.ts'
 import type { Clock, Happening, Ledger } from '../ports.ts'
 import type { Packed } from './chunk.ts'
@@ -33,9 +34,10 @@ export class Committer {
     await this.underWay
   }
 
-  private async start(state: AccountState, { chunk, summary }: Packed, signal: AbortSignal): Promise<void> {
+  private async start(state: AccountState, { chunk, summary, samples }: Packed, signal: AbortSignal): Promise<void> {
     const { ledger, clock, note } = this.parts
     const startedMs = clock.monotonic()
+    state.lateness = count(state.lateness, samples, clock.now())
     await ledger.commit(state, chunk, signal)
     const records = chunk.rest.reduce((sum, { messages }) => sum + messages.length, 0)
     note({ kind: 'committed', records, durationMs: clock.monotonic() - startedMs, commit: summary })

@@ -4,6 +4,7 @@
  */
 import type { BadRow, CallLogEvent } from '../model/call-log.ts'
 import { contentHash } from '../model/fingerprint.ts'
+import { wasRead } from '../model/lateness.ts'
 import type { NumberProtection } from '../model/number-protection.ts'
 import { partitionOf } from '../model/partition.ts'
 import type { News, SiftContext, Sifted } from '../model/sift.ts'
@@ -75,7 +76,8 @@ export class Packer {
     const key = keyOf(event.call_id)
     const headers = { account, change: event.change_type, revision: String(event.revision) }
     const message = { partition: partitionOf(key, events.partitions), key, value, headers, timestampMs: event.observed_at }
-    return { topic: events.topic, message, bytes: bytesOf(message), event }
+    const isLate = context.books !== undefined && wasRead(context.books, event.start_time ?? event.event_time)
+    return { topic: events.topic, message, bytes: bytesOf(message), event, isLate }
   }
 
   private deadLetter(bad: BadRow, contentHash: string, context: SiftContext): Outgoing {

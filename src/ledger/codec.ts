@@ -7,8 +7,18 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import avsc from 'avsc'
 import { ConnectorError } from '../errors.ts'
+import type { Backfill } from '../model/backfill.ts'
 import type { Coverage, Gap, Slot } from '../model/coverage.ts'
+import type { Lateness } from '../model/lateness.ts'
 import { SECOND_MS } from '../model/window.ts'
+import {
+  backfillFrom,
+  latenessFrom,
+  type StoredAges,
+  type StoredBackfill,
+  storedBackfill,
+  storedLateness,
+} from './stored-upkeep.ts'
 
 /** The layout this release writes, and the newest it fully knows. */
 export const FORMAT = 1
@@ -36,6 +46,9 @@ export interface Checkpoint {
   /** As `filtersText` writes them. */
   readonly filters: string
   readonly offsets: Readonly<Record<string, readonly number[]>>
+  readonly lateness: Lateness
+  readonly backfills: readonly Backfill[]
+  readonly paused: boolean
 }
 
 export interface Delta {
@@ -81,14 +94,17 @@ interface StoredGap {
   readonly state: Gap['state']
 }
 
-type StoredCheckpoint = Omit<Checkpoint, 'coverage'> & {
+type StoredCheckpoint = Omit<Checkpoint, 'coverage' | 'lateness' | 'backfills'> & {
+  readonly latenessSince: number
+  readonly lateness: readonly StoredAges[]
+  readonly backfills: readonly StoredBackfill[]
   readonly anchor: number
   readonly slots: StoredSlot[]
   readonly gaps: StoredGap[]
 }
 
 /** Throws `BUG` beyond `CHECKPOINT_MAX_BYTES`. */
-export function encodeCheckpoint({ coverage, ...checkpoint }: Checkpoint): Buffer {
+export function encodeCheckpoint({ coverage, lateness, backfills, ...checkpoint }: Checkpoint): Buffer {
   let beforeMs = coverage.anchorMs
   const slots = coverage.slots.map((slot): StoredSlot => {
     const stored = {
@@ -111,7 +127,16 @@ export function encodeCheckpoint({ coverage, ...checkpoint }: Checkpoint): Buffe
       state: gap.state,
     }),
   )
-  const bytes = checkpointType.toBuffer({ ...HEADER, ...checkpoint, anchor: coverage.anchorMs, slots, gaps })
+  const bytes = checkpointType.toBuffer({
+    ...HEADER,
+    ...checkpoint,
+    anchor: coverage.anchorMs,
+    slots,
+    gaps,
+    latenessSince: lateness.sinceMs,
+    lateness: storedLateness(lateness),
+    backfills: backfills.map(storedBackfill),
+  })
   if (bytes.length > CHECKPOINT_MAX_BYTES) {
     throw new ConnectorError(
       'BUG',
@@ -122,7 +147,11 @@ export function encodeCheckpoint({ coverage, ...checkpoint }: Checkpoint): Buffe
 }
 
 export function decodeCheckpoint(bytes: Buffer): Checkpoint {
-  const { anchor, slots, gaps, ...checkpoint } = decode<StoredCheckpoint>(checkpointType, bytes, 'checkpoint')
+  const { anchor, slots, gaps, latenessSince, lateness, backfills, ...checkpoint } = decode<StoredCheckpoint>(
+    checkpointType,
+    bytes,
+    'checkpoint',
+  )
   let beforeMs = anchor
   const coverage: Coverage = {
     anchorMs: anchor,
@@ -145,7 +174,12 @@ export function decodeCheckpoint(bytes: Buffer): Checkpoint {
       }),
     ),
   }
-  return { ...checkpoint, coverage }
+  return {
+    ...checkpoint,
+    coverage,
+    lateness: latenessFrom(latenessSince, lateness),
+    backfills: backfills.map(backfillFrom),
+  }
 }
 
 /** Reads what this release knows and leaves what a later format appended. */
@@ -162,8 +196,23 @@ function decode<T>(type: avsc.Type, bytes: Buffer, what: string): T {
       `the ledger holds a ${what} of format ${header.value.format}, written by a newer release; this one reads up to ${FORMAT}: start the newer release`,
     )
   }
-  const decoded: { value?: T | undefined; offset: number } = type.decode(bytes)
+  let decoded: { value?: T | undefined; offset: number } = type.decode(bytes)
+  if (decoded.offset < 0) decoded = type.decode(completed(type, bytes))
   if (decoded.offset < 0 || decoded.value === undefined)
     throw new ConnectorError('LEDGER_UNREADABLE', `the ledger holds a ${what} that cannot be read to its end`)
   return decoded.value
+}
+
+/** A record that ends before the fields that a later layout appended, with their defaults; one that ends elsewhere as it is. */
+function completed(type: avsc.Type, bytes: Buffer): Buffer {
+  if (!(type instanceof avsc.types.RecordType)) return bytes
+  const missing: Buffer[] = []
+  let offset = 0
+  for (const field of type.fields) {
+    const isLeftOut = offset === bytes.length && field.defaultValue() !== undefined
+    if (isLeftOut) missing.push(field.type.toBuffer(field.defaultValue()))
+    else offset = field.type.decode(bytes, offset).offset
+    if (offset < 0) return bytes
+  }
+  return Buffer.concat([bytes, ...missing])
 }

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { ConnectorError } from '../errors.ts'
 import { startCoverage } from '../model/coverage.ts'
 import { type Dialect, dialectFrom, dialectText } from '../model/dialect.ts'
+import { NO_LATENESS } from '../model/lateness.ts'
 import type { AccountState } from '../model/state.ts'
 import type {
   Chunk,
@@ -68,7 +69,11 @@ class TopicLedger implements Ledger {
   async look(signal: AbortSignal): ReturnType<Ledger['look']> {
     const { checkpoint } = await this.readBack('peek', signal)
     const dialect = checkpoint?.dialect ?? null
-    return { notBeforeMs: checkpoint?.notBefore ?? 0, dialect: dialect === null ? null : dialectFrom(dialect) }
+    return {
+      notBeforeMs: checkpoint?.notBefore ?? 0,
+      dialect: dialect === null ? null : dialectFrom(dialect),
+      paused: checkpoint?.paused ?? false,
+    }
   }
 
   async recall(signal: AbortSignal): Promise<AccountState> {
@@ -83,6 +88,9 @@ class TopicLedger implements Ledger {
     const state: AccountState = {
       seen: memory.seen,
       coverage: memory.checkpoint?.coverage ?? startCoverage(clock.now(), this.options.startFromMs),
+      lateness: memory.checkpoint?.lateness ?? NO_LATENESS,
+      backfills: memory.checkpoint?.backfills ?? [],
+      paused: memory.checkpoint?.paused ?? false,
       incarnation: this.incarnation,
       rules: memory.indexOfRules(this.options.rules),
       notBeforeMs: memory.checkpoint?.notBefore ?? 0,
@@ -199,6 +207,9 @@ class TopicLedger implements Ledger {
       dialect: dialect === null ? null : dialectText(dialect),
       filters: identity.filters,
       offsets: this.offsets,
+      lateness: state.lateness,
+      backfills: state.backfills,
+      paused: state.paused,
     })
   }
 

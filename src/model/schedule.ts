@@ -38,7 +38,7 @@ export interface Due {
 /** Rows of the very last seconds are still moving. */
 const EDGE_MS = 5 * SECOND_MS
 /** What was never read and is this close to the API's horizon goes before everything else. */
-const RESCUE_MS = 12 * HOUR_MS
+export const RESCUE_MS = 12 * HOUR_MS
 /** The longest window asked for at once. */
 const LONGEST_MS = DAY_MS
 

@@ -4,6 +4,7 @@
  * a commit fails the whole state is dropped and recalled, so nothing here is ever undone.
  */
 import type { BadRow, CallLog, CallLogEvent } from './call-log.ts'
+import type { Coverage } from './coverage.ts'
 import { contentHash, DIGEST_GROUPS, digestOf, type Fingerprint } from './fingerprint.ts'
 import { HOUR_MS, type Window } from './window.ts'
 
@@ -58,6 +59,8 @@ export interface SiftContext {
   readonly observedAtMs: number
   readonly window: Window
   readonly readBy: string
+  /** As they were before this window was read; without them nothing counts as late. */
+  readonly books?: Coverage
 }
 
 /** What to remember, together with what to publish for it; a re-based or refreshed entry publishes nothing. */
