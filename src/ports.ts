@@ -10,6 +10,7 @@ import type { AccountState } from './model/state.ts'
 import type { Window } from './model/window.ts'
 
 export type {
+  Books,
   CommitSummary,
   Happening,
   RequestOutcome,

@@ -87,7 +87,7 @@ async function run(options: RunOptions): Promise<number> {
   try {
     const ending = await connect(settings, client, mode, watch, stop)
     watch.log.info({ event: 'stopped', ending, ...resourceUsage() }, `ended: ${ending}`)
-    return ending === 'unproved' || stop.hard.aborted ? 1 : 0
+    return ending === 'unproved' || ending === 'paused' || stop.hard.aborted ? 1 : 0
   } catch (error) {
     if (stop.soft.aborted && error instanceof ConnectorError && error.code === 'STOPPED') return stop.hard.aborted ? 1 : 0
     throw error

@@ -10,19 +10,20 @@
  *     └── fail_account: wait polling.retryFailed
  */
 import { codeOf } from '../errors.ts'
-import { age, bookedSince, coveredThrough, unread } from '../model/coverage.ts'
-import { floor, slotSizeAt } from '../model/grid.ts'
-import { edgeOf, nextDue } from '../model/schedule.ts'
+import { age, bookedSince, coveredThrough } from '../model/coverage.ts'
+import { edgeOf } from '../model/schedule.ts'
 import type { AccountState } from '../model/state.ts'
 import type { Window } from '../model/window.ts'
 import type { Clock, Encoder, Happening, Ledger, Ownership, Source } from '../ports.ts'
+import { Attention } from './attention.ts'
+import { crossingOff, nextOf, passTime } from './backfilling.ts'
 import { Committer } from './committer.ts'
 import { memoryOf } from './one-version.ts'
 import { Packer, type PackOptions } from './pack.ts'
 import { Probing } from './probing.ts'
 import { type ReaderOptions, WindowReader } from './read.ts'
 import { endsAll, isVoidAfter, Recovery, type RecoveryOptions } from './recovery.ts'
-import { gapsBetween, standingOf } from './standing.ts'
+import { changesBetween, isReadUntil, shownOf } from './standing.ts'
 import { type Stop, sweep } from './sweep.ts'
 import { Tally } from './tally.ts'
 import { Tenure } from './tenure.ts'
@@ -40,8 +41,11 @@ export interface AccountParts {
 
 export interface AccountOptions extends ReaderOptions, PackOptions, TimetableOptions, RecoveryOptions {}
 
-/** How the life of an account ended without an error. `unproved`: with `once`, something due could not be proved complete. */
-export type Ending = 'stopped' | 'covered' | 'unproved'
+/**
+ * How the life of an account ended without an error. With `once` also `unproved`: something due could not be proved complete, and `paused`: nothing
+ * was read, because an operator wants it so.
+ */
+export type Ending = 'stopped' | 'covered' | 'unproved' | 'paused'
 
 /** As of when ranges are due, and up to where they are read. */
 interface Present {
@@ -51,6 +55,8 @@ interface Present {
 }
 
 export class AccountTask {
+  /** Takes orders. */
+  readonly attention: Attention
   private readonly parts: AccountParts
   private readonly options: AccountOptions
   private readonly program: Stop
@@ -68,7 +74,8 @@ export class AccountTask {
     this.program = stop
     this.timetable = new Timetable(options)
     this.probing = new Probing(parts, options.retryFailedMs)
-    this.recovery = new Recovery({ ...parts, probing: this.probing }, options)
+    this.attention = new Attention({ ...parts, show: state => this.show(state) }, options.once, () => this.stop)
+    this.recovery = new Recovery({ ...parts, probing: this.probing, attention: this.attention }, options)
   }
 
   /** Throws the error that stops the program; its exit code is in the policy. */
@@ -86,12 +93,12 @@ export class AccountTask {
 
   /** Until told to stop, or with `once` until all is read; `null` when Kafka took the account back. */
   private async untilOver(): Promise<Ending | null> {
-    const { ownership, note } = this.parts
+    const { ownership } = this.parts
     let state: AccountState | null = null
     for (;;) {
       try {
         await this.prove(state)
-        this.tenure ??= await Tenure.begin(ownership, this.program, note)
+        this.tenure ??= await Tenure.begin(ownership, this.program, happening => this.attention.standBy(happening))
         state ??= await this.recall()
         const ending = await this.live(state)
         return this.isOver ? null : ending
@@ -100,11 +107,8 @@ export class AccountTask {
         if (this.program.soft.aborted && code === 'STOPPED') return 'stopped'
         if (this.isOver && !endsAll(error)) return null
         if (isVoidAfter(error)) state = null
-        const goesOn = await this.recovery.goesOnAfter(error, {
-          hasState: state !== null,
-          tenure: this.tenure,
-          soft: this.stop.soft,
-        })
+        if (code === 'STOPPED' && state !== null && this.attention.isWanted) continue
+        const goesOn = await this.recovery.goesOnAfter(error, { hasState: state !== null, tenure: this.tenure })
         if (!goesOn) return this.isOver ? null : 'stopped'
       }
     }
@@ -133,7 +137,7 @@ export class AccountTask {
   private async prove(state: AccountState | null): Promise<void> {
     const { clock, ledger, source } = this.parts
     try {
-      await this.probing.prove(this.stop.soft)
+      await this.probing.prove(state === null ? this.stop.soft : this.attention.signal, state !== null)
     } catch (error) {
       if (state !== null && source.notBeforeMs() > clock.now())
         await ledger.commit(state, { rest: [], entries: [] }, this.stop.hard)
@@ -149,8 +153,8 @@ export class AccountTask {
     source.holdUntil(state.notBeforeMs)
     note({ kind: 'producer.reopened', reason: this.recovery.reopening() })
     note({ kind: 'recalled', durationMs: clock.monotonic() - startedMs, seen: state.seen.size, incarnation: state.incarnation })
-    this.recovery.running()
-    note(this.standing(state))
+    if (!state.paused) this.recovery.running()
+    this.show(state)
     return state
   }
 
@@ -159,43 +163,52 @@ export class AccountTask {
     const { clock, source, ledger, encoder, note } = this.parts
     const shown = (window: Window) =>
       bookedSince(state.coverage, window, source.dialect()?.probedAtMs ?? Number.POSITIVE_INFINITY)
+    const reader = new WindowReader({ ...this.parts, ...memoryOf(state.seen, clock), shown }, this.options)
     const steps = {
       account: this.options.account,
-      reader: new WindowReader({ ...this.parts, ...memoryOf(state.seen, clock), shown }, this.options),
+      reader: crossingOff(reader, state, clock),
       packer: new Packer(encoder, this.options),
       committer: new Committer({ ledger, clock, note: happening => this.watch(happening) }),
       clock,
     }
     const { once } = this.options
     while (!this.stop.soft.aborted) {
+      await this.attention.heed(state, this.recovery)
+      if (state.paused) return 'paused'
+      await this.prove(state)
       const nowMs = clock.now()
       const present: Present = { tickMs: once ? nowMs : null, edgeMs: edgeOf(nowMs, source.skewMs()) }
       this.began ??= present
       const { tickMs, edgeMs } = once ? this.began : present
+      const plan = this.timetable.plan(nowMs, tickMs)
+      for (const window of passTime(state, plan, nowMs)) note({ kind: 'backfill.lost', window })
       state.coverage = age(state.coverage, nowMs)
-      const due = nextDue(state.coverage, this.timetable.plan(nowMs, tickMs), nowMs, edgeMs)
+      const due = nextOf(state, plan, nowMs, edgeMs)
       if (due === null) {
         if (once) {
           // What a commit wrote where is told by the next one: without this, a topic created anew before the next run would go unnoticed.
           await steps.committer.commit(state, steps.packer.take(), this.stop.hard)
           await steps.committer.drain()
-          return this.isProved(state, edgeMs, nowMs) ? 'covered' : 'unproved'
+          return isReadUntil(state, edgeMs, nowMs) ? 'covered' : 'unproved'
         }
-        await clock.sleep(this.timetable.untilNextTickMs(nowMs), this.stop.soft)
+        await this.attention.wait(this.timetable.untilNextTickMs(nowMs), true)
         continue
       }
-      const [requests, beganMs, before] = [source.requests(), clock.monotonic(), state.coverage]
+      const [requests, beganMs, before] = [source.requests(), clock.monotonic(), { ...state }]
       this.tally = new Tally()
-      await sweep(steps, due, state, this.stop)
+      const signals = { soft: this.attention.signal, hard: this.stop.hard }
+      await sweep(steps, { ...due, books: before.coverage }, state, signals)
       this.recovery.succeeded()
       // A wait that the API asked for says nothing about what the schedule costs.
       const heldMs = Math.max(0, Math.min(source.notBeforeMs(), clock.now()) - nowMs)
       this.timetable.cost(due.readBy, nowMs, Math.max(0, clock.monotonic() - beganMs - heldMs), note)
       const counts = this.tally.counts(source.requests() - requests)
       const coveredThroughMs = coveredThrough(state.coverage)
-      note({ kind: 'window.read', schedule: due.readBy, window: due.window, counts, coveredThroughMs })
-      for (const happening of gapsBetween(before, state.coverage)) note(happening)
-      note(this.standing(state))
+      // Cut short for an order, the window was not read: what is missing of it is still due.
+      if (!this.attention.isWanted)
+        note({ kind: 'window.read', schedule: due.readBy, window: due.window, counts, coveredThroughMs })
+      for (const happening of changesBetween(before, state)) note(happening)
+      this.show(state)
     }
     return 'stopped'
   }
@@ -205,12 +218,7 @@ export class AccountTask {
     this.parts.note(happening)
   }
 
-  private standing(state: AccountState): Happening {
-    return { kind: 'standing', standing: standingOf(state, this.options.settleMs, this.parts.clock.now()) }
-  }
-
-  /** Up to the last slot that ended before the edge. */
-  private isProved(state: AccountState, edgeMs: number, nowMs: number): boolean {
-    return unread(state.coverage, floor(edgeMs, slotSizeAt(nowMs)(edgeMs))).length === 0
+  private show(state: AccountState): void {
+    for (const happening of shownOf(state, this.options, this.parts.clock.now())) this.parts.note(happening)
   }
 }

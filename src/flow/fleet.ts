@@ -34,7 +34,7 @@ export interface FleetOptions {
 const FINISHING_MS = 30 * SECOND_MS
 
 /** Worst last. */
-const ENDINGS: readonly Ending[] = ['covered', 'stopped', 'unproved']
+const ENDINGS: readonly Ending[] = ['covered', 'stopped', 'paused', 'unproved']
 
 /** Resolves with the worst ending, or throws the worst error, when every account has ended: nothing of theirs runs any more. */
 export async function runFleet(

@@ -23,14 +23,18 @@ export class Probing {
     this.everyMs = everyMs
   }
 
-  /** Proves that the API can be read, unless it has been since it last failed. Throws what `Ledger.look` and `Source.probe` throw. */
-  async prove(signal: AbortSignal): Promise<void> {
+  /**
+   * Proves that the API can be read, unless it has been since it last failed. An account that was paused, and is not claimed yet, is sent nothing:
+   * it is proved when it is resumed. Throws what `Ledger.look` and `Source.probe` throw.
+   */
+  async prove(signal: AbortSignal, isClaimed: boolean): Promise<void> {
     if (this.proved) return
-    const { notBeforeMs, dialect } = await this.ledger.look(signal)
+    const { notBeforeMs, dialect, paused } = await this.ledger.look(signal)
     this.source.holdUntil(notBeforeMs)
     // Only at the start: later the source knows better, and what it has just forgotten must not come back from the ledger.
     if (dialect !== null && !this.adopted) this.source.adopt(dialect)
     this.adopted = true
+    if (paused && !isClaimed) return
     await this.source.probe(signal)
     this.proved = true
   }

@@ -5,6 +5,7 @@
 import { ConnectorError, codeOf } from '../errors.ts'
 import { MINUTE_MS } from '../model/window.ts'
 import type { Clock, Happening, TaskState } from '../ports.ts'
+import type { Attention } from './attention.ts'
 import { Backoff } from './backoff.ts'
 import { decisionOn, POLICY } from './policy.ts'
 import type { Probing } from './probing.ts'
@@ -22,6 +23,7 @@ export interface RecoveryParts {
   readonly random: () => number
   readonly note: (happening: Happening) => void
   readonly probing: Probing
+  readonly attention: Attention
 }
 
 /** Where the account stood when the error came. */
@@ -29,7 +31,6 @@ export interface Situation {
   /** Whether what was recalled is still good. */
   readonly hasState: boolean
   readonly tenure: Tenure | null
-  readonly soft: AbortSignal
 }
 
 type ReopenReason = Extract<Happening, { kind: 'producer.reopened' }>['reason']
@@ -80,6 +81,10 @@ export class Recovery {
     this.tell('running')
   }
 
+  paused(): void {
+    this.tell('paused')
+  }
+
   /** Something was read and committed. */
   succeeded(): void {
     this.backoff.reset()
@@ -87,7 +92,7 @@ export class Recovery {
   }
 
   /** Waits as the policy says; false when told to stop meanwhile or not ours any more. Throws the error on when it ends the account. */
-  async goesOnAfter(error: unknown, { hasState, tenure, soft }: Situation): Promise<boolean> {
+  async goesOnAfter(error: unknown, { hasState, tenure }: Situation): Promise<boolean> {
     const { once, exitOnFailure } = this.options
     const decision = decisionOn(error)
     this.noteCommit(error)
@@ -107,35 +112,26 @@ export class Recovery {
     }
     if (decision === 'reprobe' || decision === 'fail_account') {
       if (once || exitOnFailure) throw error
-      return this.fail(error, soft)
+      return this.fail(error, hasState)
     }
     const waitMs = this.backoff.next()
     // Not an outage of a moment any more: as for a verdict of the API, others go on and this account is tried again later.
-    if (waitMs === null && decision === 'retry' && !once && !exitOnFailure) return this.fail(error, soft)
+    if (waitMs === null && decision === 'retry' && !once && !exitOnFailure) return this.fail(error, hasState)
     const retryAfterMs = error instanceof ConnectorError ? (error.retryAfterMs ?? 0) : 0
     // The promise to stay away is in the ledger by now, so the next run from cron will keep it.
     if (waitMs === null || (once && retryAfterMs > LONGEST_WAIT_ONCE_MS)) throw error
     this.tell(state, error)
-    return this.wait(Math.max(waitMs, retryAfterMs), soft)
+    return this.parts.attention.wait(Math.max(waitMs, retryAfterMs), hasState)
   }
 
-  /** The account waits and is then probed anew; false when told to stop meanwhile. */
-  private fail(error: unknown, soft: AbortSignal): Promise<boolean> {
+  /** The account waits, at most until an order comes, and is then probed anew; false when told to stop meanwhile. */
+  private fail(error: unknown, hasState: boolean): Promise<boolean> {
     this.backoff.reset()
     this.parts.probing.failed()
     this.tell('failed', error)
-    return this.wait(this.options.retryFailedMs, soft)
-  }
-
-  /** False when told to stop meanwhile. */
-  private async wait(ms: number, soft: AbortSignal): Promise<boolean> {
-    try {
-      await this.parts.clock.sleep(ms, soft)
-      return true
-    } catch (error) {
-      if (codeOf(error) === 'STOPPED') return false
-      throw error
-    }
+    const { attention } = this.parts
+    const { retryFailedMs } = this.options
+    return hasState ? attention.wait(retryFailedMs, true) : attention.waitUnclaimed(retryFailedMs, error)
   }
 
   private noteCommit(error: unknown): void {

@@ -10,7 +10,7 @@ import type { WindowReader } from './read.ts'
 
 export interface Sweep {
   readonly account: string
-  readonly reader: WindowReader
+  readonly reader: Pick<WindowReader, 'read'>
   readonly packer: Packer
   readonly committer: Committer
   readonly clock: Clock

@@ -1,4 +1,8 @@
 /** What the flow and its adapters tell the observer: facts, each with what an operator may want to know about it. */
+import type { Backfill } from './backfill.ts'
+import type { Coverage } from './coverage.ts'
+import type { Lateness } from './lateness.ts'
+import type { ScheduleEntry } from './schedule.ts'
 import type { Window } from './window.ts'
 
 /** Everything worth telling an operator. One place turns these into metrics and log lines. */
@@ -32,6 +36,8 @@ export type Happening =
   | { readonly kind: 'recalled'; readonly durationMs: number; readonly seen: number; readonly incarnation: number }
   | { readonly kind: 'unknown.value'; readonly of: UnknownKind; readonly count: number }
   | { readonly kind: 'standing'; readonly standing: Standing }
+  | { readonly kind: 'books'; readonly books: Books }
+  | { readonly kind: 'backfill.ordered' | 'backfill.done' | 'backfill.lost'; readonly window: Window }
   | { readonly kind: 'schedule.stretched'; readonly schedule: string; readonly ratio: number }
   /** With an error, `remedy` is what the operator can do about it. */
   | { readonly kind: 'task'; readonly state: TaskState; readonly error?: unknown; readonly remedy?: string }
@@ -76,6 +82,16 @@ export interface CommitSummary {
   /** Per published UPDATED: observed minus first seen, milliseconds. */
   readonly changeDelayMs: readonly number[]
   readonly changedFields: Readonly<Record<string, number>>
+}
+
+/** What an account knows of itself, for whoever draws a picture of it. */
+export interface Books {
+  readonly coverage: Coverage
+  readonly lateness: Lateness
+  readonly backfills: readonly Backfill[]
+  readonly paused: boolean
+  readonly settleMs: number
+  readonly schedule: readonly ScheduleEntry[]
 }
 
 /** Where an account stands after a commit. */

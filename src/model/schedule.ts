@@ -33,6 +33,8 @@ export interface Due {
    * read. The schedule with the longest interval always reads: what changed without changing the count is found there.
    */
   readonly settled: readonly Slot[]
+  /** The books before this window is read, for whoever wants to tell which of its calls come late. */
+  readonly books?: Coverage
 }
 
 /** Rows of the very last seconds are still moving. */

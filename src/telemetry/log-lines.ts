@@ -21,6 +21,7 @@ export function lineOf(happening: Happening): LogLine | null {
     case 'request':
     case 'budget':
     case 'standing':
+    case 'books':
       return null
     case 'throttled':
       return line('debug', 'throttled', `the API asks to wait ${seconds(happening.waitMs)} s`, { wait_ms: happening.waitMs })
@@ -59,6 +60,10 @@ export function lineOf(happening: Happening): LogLine | null {
       return line('info', 'gap.closed', `${windowText(happening.window)} is read completely now`, {
         window: windowText(happening.window),
       })
+    case 'backfill.ordered':
+    case 'backfill.done':
+    case 'backfill.lost':
+      return backfillChanged(happening)
     case 'committed':
       return line('debug', 'committed', `records=${happening.records} in ${happening.durationMs} ms`, {
         records: happening.records,
@@ -122,6 +127,18 @@ function windowRead({ schedule, window, counts, coveredThroughMs }: Extract<Happ
     bad,
     requests,
   })
+}
+
+const BACKFILL_WORDS = {
+  ordered: 'is to be read again',
+  done: 'was read as asked',
+  lost: 'was not read in time: the API keeps 6 days',
+}
+
+function backfillChanged({ kind, window }: Extract<Happening, { kind: `backfill.${string}` }>): LogLine {
+  const what = kind === 'backfill.ordered' ? 'ordered' : kind === 'backfill.done' ? 'done' : 'lost'
+  const shown = windowText(window)
+  return line(what === 'lost' ? 'error' : 'info', kind, `${shown} ${BACKFILL_WORDS[what]}`, { window: shown })
 }
 
 function taskChanged({ state, error, remedy }: Extract<Happening, { kind: 'task' }>): LogLine {

@@ -97,6 +97,11 @@ function count(account: AccountMetrics, happening: Exclude<Happening, { kind: 't
     case 'gap.opened':
     case 'gap.closed':
       break // the length of all gaps comes with the standing
+    case 'books':
+    case 'backfill.ordered':
+    case 'backfill.done':
+    case 'backfill.lost':
+      break // for the status and the log
     default:
       happening satisfies never
   }
