@@ -5,19 +5,8 @@
  */
 import { ConnectorError } from '../errors.ts'
 import { backfillRefusal, order } from '../model/backfill.ts'
+import type { Answer, Order } from '../model/order.ts'
 import type { AccountState } from '../model/state.ts'
-import type { Window } from '../model/window.ts'
-
-export type Order =
-  | { readonly kind: 'pause' }
-  | { readonly kind: 'resume' }
-  | { readonly kind: 'backfill'; readonly window: Window }
-
-/** `done`: durable. `refused`: nothing was changed, for this reason. `unknown`: it may still be carried out. */
-export interface Answer {
-  readonly outcome: 'done' | 'refused' | 'unknown'
-  readonly text: string
-}
 
 interface Waiting {
   readonly order: Order

@@ -22,7 +22,6 @@ const ROWS: readonly Row[] = [
   { at: 'records.updates', uses: oneOf('suppress'), instead: 'use publish' },
   { at: 'records.onRulesChange', uses: oneOf('publish'), instead: 'use adopt' },
   { at: 'kafka.sasl.mechanism', uses: oneOf('oauthbearer'), instead: 'use scram-sha-512' },
-  ...['socket', 'host', 'port', 'token'].map(name => ({ at: `control.${name}`, uses: anything, instead: 'leave it out' })),
 ]
 
 /** A complaint for each use of a setting that is not built yet. */

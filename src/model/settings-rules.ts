@@ -26,6 +26,7 @@ export function brokenRules(view: unknown): Broken[] {
     ...tlsFiles(view),
     ...passwordInTheClear(view),
     ...registryLogin(view),
+    ...controlChannel(view),
   ]
 }
 
@@ -138,6 +139,29 @@ function registryLogin(view: unknown): Broken[] {
     ...(bearerToken === undefined || (username ?? password) === undefined
       ? []
       : [{ path: [...path, 'bearerToken'], rule: 'must not be given together with username and password' }]),
+  ]
+}
+
+/** Whoever reaches a port can open it, other than a socket: so callers must show something. */
+function controlChannel(view: unknown): Broken[] {
+  const { socket, host, port, token } = groupAt(view, ['control'])
+  if (port === undefined) {
+    const name = token === undefined ? 'host' : 'token'
+    const isUsed = host !== undefined || token !== undefined
+    return isUsed ? [{ path: ['control', name], rule: 'has no effect: set control.port, or leave it out' }] : []
+  }
+  return [
+    ...(token === undefined
+      ? [
+          {
+            path: ['control', 'token'],
+            rule: 'must be given with control.port: without one anybody who reaches it could pause accounts',
+          },
+        ]
+      : []),
+    ...(socket === undefined
+      ? []
+      : [{ path: ['control', 'socket'], rule: 'must not be given together with control.port: leave one of them out' }]),
   ]
 }
 

@@ -74,3 +74,10 @@ export function instantText(instantMs: number): string {
 export function windowText(window: Window): string {
   return `[${instantText(window.fromMs)}, ${instantText(window.untilMs)})`
 }
+
+/** The instant that `instantText` writes, epoch milliseconds; `null` for anything else. */
+export function instantIn(text: unknown): number | null {
+  const instantMs =
+    typeof text === 'string' && /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(instantMs) ? null : instantMs
+}

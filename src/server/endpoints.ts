@@ -22,6 +22,8 @@ export interface StatusReport {
   readonly name: string
   readonly build: string
   readonly state: string
+  /** When this was true, by our clock. */
+  readonly at?: string
   readonly accounts: readonly Readonly<Record<string, unknown>>[]
 }
 

@@ -5,11 +5,14 @@
 import type { TaskState } from '../ports.ts'
 
 export interface Readiness {
-  /** An account that runs has proved reading, encoding and publishing; one that stands by is ready to take over. */
+  /**
+   * An account that runs has proved reading, encoding and publishing; one that stands by is ready to take over; one that is paused has nothing to
+   * prove until somebody resumes it, and must not hold up an update.
+   */
   note(account: string, state: TaskState): void
   /** The first stop signal; final. */
   stopping(): void
-  /** Whether every account has run or stood by at least once. */
+  /** Whether every account has run, stood by or been paused at least once. */
   ready(): boolean
 }
 
@@ -18,7 +21,7 @@ export function createReadiness(accounts: readonly string[]): Readiness {
   let isStopping = false
   return {
     note(account, state) {
-      if (state === 'running' || state === 'standby') unproved.delete(account)
+      if (state === 'running' || state === 'standby' || state === 'paused') unproved.delete(account)
     },
     stopping() {
       isStopping = true

@@ -1,13 +1,24 @@
 /** The newest of everything worth showing on `/status`, per account. It only listens, and asks for what may change without anything happening. */
+import { codeOf } from '../errors.ts'
 import type { Dialect } from '../model/dialect.ts'
-import type { Happening, Observer, Standing, TaskState } from '../ports.ts'
+import type { Books, Happening, Observer, Standing, TaskState } from '../ports.ts'
 import type { StatusReport } from './endpoints.ts'
+import { booksShown } from './status-books.ts'
 
 interface AccountStatus {
   state: TaskState | 'starting'
+  /** When it became so, by our clock. */
+  since: string
   /** Why the state is what it is; codes and sentences of ours, never a payload. */
   error: string | null
+  errorCode: string | null
+  remedy: string | null
   standing: Standing | null
+  books: Books | null
+  /** Share of the request budget in use, 0 to 1. */
+  budgetRatio: number | null
+  /** Actual over configured interval of the schedules that are stretched. */
+  stretched: Record<string, number>
   incarnation: number | null
   requests: number
   throttledMs: number
@@ -34,7 +45,7 @@ export class StatusBoard implements Observer {
 
   constructor(accounts: readonly string[], now: () => number) {
     this.now = now
-    for (const account of accounts) this.accounts.set(account, fresh())
+    for (const account of accounts) this.accounts.set(account, fresh(now()))
   }
 
   /** From now on reports ask this source; before, its facts are unknown. */
@@ -47,8 +58,23 @@ export class StatusBoard implements Observer {
     if (status === undefined) return
     switch (happening.kind) {
       case 'task':
+        if (status.state !== happening.state) status.since = new Date(this.now()).toISOString()
         status.state = happening.state
+        // What somebody else reads from now on is not ours to tell.
+        if (happening.state === 'standby') [status.books, status.standing] = [null, null]
         status.error = happening.error instanceof Error ? happening.error.message : null
+        status.errorCode = happening.error === undefined ? null : codeOf(happening.error)
+        status.remedy = happening.remedy ?? null
+        break
+      case 'books':
+        status.books = happening.books
+        break
+      case 'budget':
+        status.budgetRatio = happening.ratio
+        break
+      case 'schedule.stretched':
+        if (happening.ratio > 1) status.stretched[happening.schedule] = happening.ratio
+        else delete status.stretched[happening.schedule]
         break
       case 'standing':
         status.standing = happening.standing
@@ -92,19 +118,26 @@ export class StatusBoard implements Observer {
       name,
       build,
       state: worst ?? 'starting',
+      at: new Date(this.now()).toISOString(),
       accounts: [...this.accounts].map(([account, status]) => ({
-        ...shown(account, status),
+        ...shown(account, status, this.now()),
         ...factsShown(this.sources.get(account), this.now()),
       })),
     }
   }
 }
 
-function fresh(): AccountStatus {
+function fresh(nowMs: number): AccountStatus {
   return {
     state: 'starting',
+    since: new Date(nowMs).toISOString(),
     error: null,
+    errorCode: null,
+    remedy: null,
     standing: null,
+    books: null,
+    budgetRatio: null,
+    stretched: {},
     incarnation: null,
     requests: 0,
     throttledMs: 0,
@@ -113,7 +146,11 @@ function fresh(): AccountStatus {
   }
 }
 
-function shown(account: string, { standing, throttledMs, ...status }: AccountStatus): Record<string, unknown> {
+function shown(
+  account: string,
+  { standing, books, throttledMs, ...status }: AccountStatus,
+  nowMs: number,
+): Record<string, unknown> {
   return {
     account,
     ...status,
@@ -123,6 +160,7 @@ function shown(account: string, { standing, throttledMs, ...status }: AccountSta
     oldestUnread: instant(standing?.oldestUnreadMs),
     gapSeconds: { open: (standing?.gapOpenMs ?? 0) / 1_000, lost: (standing?.gapLostMs ?? 0) / 1_000 },
     seenEntries: standing?.seenEntries ?? 0,
+    ...booksShown(books, nowMs),
   }
 }
 
