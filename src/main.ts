@@ -5,9 +5,11 @@ import { auditCommand } from './commands/audit.ts'
 import { checkCommand } from './commands/check.ts'
 import { configCommand } from './commands/config.ts'
 import { explainCommand } from './commands/explain.ts'
+import { backfillCommand, pauseCommand, resumeCommand } from './commands/orders.ts'
 import { planCommand } from './commands/plan.ts'
 import { previewCommand } from './commands/preview.ts'
 import { runCommand } from './commands/run.ts'
+import { statusCommand } from './commands/status.ts'
 import { ConnectorError, codeOf } from './errors.ts'
 import { POLICY } from './flow/policy.ts'
 import { packageVersion } from './host/package.ts'
@@ -27,6 +29,10 @@ const program = new Command('call-log-source')
   .addCommand(planCommand(exit, terminal))
   .addCommand(auditCommand(exit, terminal))
   .addCommand(explainCommand(exit, terminal))
+  .addCommand(statusCommand(exit, terminal))
+  .addCommand(pauseCommand(exit, terminal))
+  .addCommand(resumeCommand(exit, terminal))
+  .addCommand(backfillCommand(exit, terminal))
   .addCommand(configCommand())
 
 /** One line for people: code, what and where, what to do; the causes behind it indented. A bug also shows where. */

@@ -1,6 +1,7 @@
 /** The one place that says `create` and `new`: settings in, the parts of a running connector out. No decision is made here. */
 import { hash } from 'node:crypto'
 import { type AccountOptions, AccountTask } from './flow/account.ts'
+import { Desk } from './flow/desk.ts'
 import type { Stop } from './flow/sweep.ts'
 import { readTlsFiles } from './host/tls-files.ts'
 import { createKafka, type KafkaClient } from './kafka/client.ts'
@@ -15,6 +16,9 @@ import { secretsIn } from './model/complaints.ts'
 import { protectionOf } from './model/number-protection.ts'
 import { keyed, partitionOf } from './model/partition.ts'
 import type { Encoder, Happening, Ledger, Ownership, Source, TopicState, Topics } from './ports.ts'
+import { type Control, startControl } from './server/control.ts'
+import type { ControlTarget } from './server/control-client.ts'
+import { defaultSocketPath } from './server/control-socket.ts'
 import { createReadiness, type Readiness } from './server/readiness.ts'
 import { StatusBoard } from './server/status-board.ts'
 import type { AccountSettings, Settings } from './settings.ts'
@@ -27,12 +31,14 @@ export { clock, createBudgets, createShared } from './wiring-shared.ts'
 
 const random = Math.random
 
-/** Everything that watches, and nothing that acts. */
+/** Everything that watches, and where it is told to act. */
 export interface Watch {
   readonly log: Log
   readonly metrics: Metrics
   readonly board: StatusBoard
   readonly readiness: Readiness
+  /** Where orders for the accounts come in. */
+  readonly desk: Desk
   readonly note: (account: string) => (happening: Happening) => void
 }
 
@@ -52,7 +58,26 @@ export function createWatch(settings: Settings, build: string): Watch {
     board.note(account, happening)
     if (happening.kind === 'task') readiness.note(account, happening.state)
   }
-  return { log, metrics, board, readiness, note }
+  return { log, metrics, board, readiness, desk: new Desk(), note }
+}
+
+/** Where the connectors of these settings take orders on this machine, or at a host and port. */
+export function controlTargetOf({ name, control }: Pick<Settings, 'name' | 'control'>): ControlTarget {
+  const { socket = defaultSocketPath(name), host = '127.0.0.1', port, token } = control
+  return port === undefined || token === undefined ? { kind: 'socket', path: socket } : { kind: 'tcp', host, port, token }
+}
+
+/** Throws `PORT_UNAVAILABLE`. */
+export function openControl(settings: Settings, { desk, board, log }: Watch, build: string): Promise<Control> {
+  const target = controlTargetOf(settings)
+  return startControl({
+    address: target.kind === 'tcp' ? target : { ...target, suffix: String(process.pid) },
+    accounts: settings.accounts.map(({ id }) => id),
+    status: () => board.report(settings.name, build),
+    give: (account, order, signal) => desk.give(account, order, signal),
+    clock,
+    log,
+  })
 }
 
 export function createClient(settings: Settings, log: Log): KafkaClient {

@@ -10,18 +10,20 @@ export interface RangeOptions {
   readonly since?: string
   readonly from?: string
   readonly to?: string
+  /** The same as `to`. */
+  readonly until?: string
 }
 
 const DEFAULT_SINCE = '1h'
 const readInstant = createInstantReader(undefined)
 
-/** The range in whole seconds, at the latest until a few seconds ago, where rows stop moving. Throws `ARGUMENTS_INVALID`. */
-export function rangeOf({ since, from, to }: RangeOptions, nowMs: number): Window {
+/** `end` is what the option of the end is called. The range in whole seconds, at the latest until a few seconds ago, where rows stop moving. Throws `ARGUMENTS_INVALID`. */
+export function rangeOf({ since, from, until, to = until }: RangeOptions, nowMs: number, end = '--to'): Window {
   if (since !== undefined && (from !== undefined || to !== undefined))
-    throw refused('--since goes without --from and --to: it means the time before now')
-  if (to !== undefined && from === undefined) throw refused('--to goes with --from')
+    throw refused(`--since goes without --from and ${end}: it means the time before now`)
+  if (to !== undefined && from === undefined) throw refused(`${end} goes with --from`)
   const edgeMs = edgeOf(nowMs, null)
-  const untilMs = to === undefined ? edgeMs : Math.min(Math.ceil(instantIn('--to', to) / SECOND_MS) * SECOND_MS, edgeMs)
+  const untilMs = to === undefined ? edgeMs : Math.min(Math.ceil(instantIn(end, to) / SECOND_MS) * SECOND_MS, edgeMs)
   const fromMs =
     from === undefined
       ? Math.floor((nowMs - spanIn(since ?? DEFAULT_SINCE)) / SECOND_MS) * SECOND_MS
@@ -30,7 +32,7 @@ export function rangeOf({ since, from, to }: RangeOptions, nowMs: number): Windo
     throw refused(
       to === undefined
         ? `the range begins at ${instantText(fromMs)}, and ${instantText(untilMs)} is the newest that can be read`
-        : '--from must be before --to, and before now',
+        : `--from must be before ${end}, and before now`,
     )
   // The minute is for the time it takes to get there.
   if (fromMs < nowMs - HORIZON_MS - MINUTE_MS)

@@ -18,6 +18,7 @@ import { resourceUsage } from '../host/usage.ts'
 import type { KafkaClient } from '../kafka/client.ts'
 import { awaitEmptyGroup, type SeenMember } from '../kafka/group-look.ts'
 import { regionWarning } from '../model/regions.ts'
+import type { Control } from '../server/control.ts'
 import { startEndpoints } from '../server/endpoints.ts'
 import type { Settings } from '../settings.ts'
 import {
@@ -28,6 +29,7 @@ import {
   createShared,
   createTopicsOf,
   createWatch,
+  openControl,
   type Watch,
   type WiredAccount,
 } from '../wiring.ts'
@@ -84,6 +86,7 @@ async function run(options: RunOptions): Promise<number> {
     { event: 'started', version, address: endpoints.address },
     `call-log-source ${version}, metrics at ${endpoints.address}/metrics`,
   )
+  const control = mode.once ? null : await controlOf(settings, watch, version)
   try {
     const ending = await connect(settings, client, mode, watch, stop)
     watch.log.info({ event: 'stopped', ending, ...resourceUsage() }, `ended: ${ending}`)
@@ -93,7 +96,25 @@ async function run(options: RunOptions): Promise<number> {
     throw error
   } finally {
     stop.release()
-    await endpoints.close()
+    await Promise.all([endpoints.close(), control?.close()])
+  }
+}
+
+/** A path that was named must work; one that nobody asked for, in a temp folder that may be read-only, must not keep the connector from running. */
+async function controlOf(settings: Settings, watch: Watch, version: string): Promise<Control | null> {
+  const { socket, port } = settings.control
+  try {
+    const control = await openControl(settings, watch, version)
+    watch.log.info(
+      { event: 'control.listening', address: control.address },
+      `status, pause, resume and backfill reach us at ${control.address}`,
+    )
+    return control
+  } catch (error) {
+    if (socket !== undefined || port !== undefined) throw error
+    const why = error instanceof Error ? error.message : 'unknown reason'
+    watch.log.warn({ event: 'control.missing' }, `status, pause, resume and backfill cannot reach this instance: ${why}`)
+    return null
   }
 }
 
@@ -155,7 +176,9 @@ async function runAccounts(parts: Omit<AccountWiring, 'account' | 'note'>, watch
       const { task, source } = wired
       accounts.push(wired)
       watch.board.follow(account.id, source)
-      return { account: account.id, run: () => task.run(), notBeforeMs: () => source.notBeforeMs(), note }
+      watch.desk.take(account.id, task.attention.orders)
+      const run = () => task.run().finally(() => watch.desk.leave(account.id, 'the account is not read here any more'))
+      return { account: account.id, run, notBeforeMs: () => source.notBeforeMs(), note }
     })
   const onStopping = () => {
     watch.readiness.stopping()
