@@ -144,14 +144,6 @@ const registry = group({
   register: flag().prefault(true),
 })
 
-const TOKEN_RULE = 'must be a token of 16 or more printable characters without spaces; `openssl rand -hex 32` makes a good one'
-const control = group({
-  socket: optionalText,
-  host: optionalText,
-  port: whole(1, 65_535).exactOptional(),
-  token: text(TOKEN_RULE, /^[\x21-\x7e]{16,512}$/).exactOptional(),
-})
-
 /** As people write them: the input side is the JSON Schema of `config schema`. */
 export const settingsSchema = group({
   name: label,
@@ -162,7 +154,7 @@ export const settingsSchema = group({
   kafka: kafka.prefault({}),
   registry: registry.prefault({}),
   http: group({ host: anyText.prefault('127.0.0.1'), port: port.prefault(9464) }).prefault({}),
-  control: control.prefault({}),
+  control: group({ socket: optionalText, host: optionalText, port: port.exactOptional(), token: optionalText }).prefault({}),
   log: group({
     level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),
     format: choice(['json', 'text']).prefault('json'),

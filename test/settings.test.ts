@@ -461,15 +461,6 @@ describe('what is not built yet is refused when it is used:', () => {
       }),
       ['kafka.sasl.mechanism = "oauthbearer": not built yet; use scram-sha-512'],
     ],
-    [withSections({ control: { socket: '/run/control' } }), ['control.socket = a text: not built yet; leave it out']],
-    [
-      withSections({ control: { host: '127.0.0.1', port: 9465, token: 'word' } }),
-      [
-        'control.host = a text: not built yet; leave it out',
-        'control.port = a number: not built yet; leave it out',
-        'control.token = ***: not built yet; leave it out',
-      ],
-    ],
   ])('%j', (raw, lines) => {
     expect(complaints(raw)).toEqual(lines)
   })
@@ -592,6 +583,34 @@ test('a privacy rule for each number, with a key where one is an HMAC', () => {
   const privacy = { from_number: 'hmac', to_number: 'mask', bridge_number: 'drop' }
 
   expect(parseSettings(withSections({ records: { privacy, hmacKey } })).records).toMatchObject({ privacy, hmacKey })
+})
+
+describe('the control channel', () => {
+  const token = 'a-token-of-24-characters'
+
+  test.each([{ socket: '/run/control.sock' }, { port: 9465, token }, { host: '0.0.0.0', port: 9465, token }])(
+    'may be %j',
+    control => {
+      expect(parseSettings(withSections({ control })).control).toEqual(control)
+    },
+  )
+
+  test.each<[object, string[]]>([
+    [{ port: 9465 }, ['control.token: must be given with control.port: without one anybody who reaches it could pause accounts']],
+    [
+      { port: 9465, token: 'word' },
+      ['control.token = ***: must be 16 or more printable characters without spaces; `openssl rand -hex 32` makes a good one'],
+    ],
+    [{ port: 0, token }, ['control.port = 0: must be from 1 to 65535: commands could not find one that is picked']],
+    [{ token }, ['control.token = ***: has no effect: set control.port, or leave it out']],
+    [{ host: '127.0.0.1' }, ['control.host = "127.0.0.1": has no effect: set control.port, or leave it out']],
+    [
+      { socket: '/run/control.sock', port: 9465, token },
+      ['control.socket = "/run/control.sock": must not be given together with control.port: leave one of them out'],
+    ],
+  ])('is refused as %j', (control, lines) => {
+    expect(complaints(withSections({ control }))).toEqual(lines)
+  })
 })
 
 test('the secrets of settings can be listed, for whoever keeps them out of a log', () => {

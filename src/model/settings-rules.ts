@@ -142,6 +142,8 @@ function registryLogin(view: unknown): Broken[] {
   ]
 }
 
+const TOKEN_RULE = 'must be 16 or more printable characters without spaces; `openssl rand -hex 32` makes a good one'
+
 /** Whoever reaches a port can open it, other than a socket: so callers must show something. */
 function controlChannel(view: unknown): Broken[] {
   const { socket, host, port, token } = groupAt(view, ['control'])
@@ -159,6 +161,12 @@ function controlChannel(view: unknown): Broken[] {
           },
         ]
       : []),
+    ...(port === 0
+      ? [{ path: ['control', 'port'], rule: 'must be from 1 to 65535: commands could not find one that is picked' }]
+      : []),
+    ...(token === undefined || /^[\x21-\x7e]{16,512}$/.test(String(token))
+      ? []
+      : [{ path: ['control', 'token'], rule: TOKEN_RULE }]),
     ...(socket === undefined
       ? []
       : [{ path: ['control', 'socket'], rule: 'must not be given together with control.port: leave one of them out' }]),
