@@ -1,6 +1,6 @@
 /**
- * The books as people look at them: every second between the beginning of the books and now is in exactly one state. Lists are bounded, and
- * say how much they leave out.
+ * The books as people look at them: every second between the beginning of the books and now is in exactly one state; gaps alone may
+ * reach back further. Nothing is summed up that the books do not hold.
  */
 import { type Coverage, type Gap, HORIZON_MS, type Slot } from './coverage.ts'
 import { floor } from './grid.ts'
