@@ -31,6 +31,10 @@ export interface BrokerProxy {
   trouble(kind: number, what: Trouble, options?: { readonly after?: number; readonly count?: number }): Promise<number>
   /** Sends everything held on; resolves when every request among it was answered, or its broker has hung up. */
   release(): Promise<void>
+  /** Nothing gets through any more, and nobody is told: packets are kept, as by a network that may heal. New connections hang. */
+  partition(): void
+  /** What was kept arrives late. */
+  heal(): void
   close(): Promise<void>
 }
 
@@ -46,6 +50,7 @@ interface Plan {
 export async function brokerProxy(...brokers: readonly string[]): Promise<BrokerProxy> {
   const [plans, held, sockets]: [Plan[], (() => void | Promise<void>)[], Set<Socket>] = [[], [], new Set()]
   const ports = new Map<string, number>()
+  let isParted = false
   const servers = brokers.map((broker, index) => {
     const [host = '', port = ''] = broker.split(':')
     return createServer(client => serve(index + 1, client, connect({ host, port: Number(port) })))
@@ -60,6 +65,7 @@ export async function brokerProxy(...brokers: readonly string[]): Promise<Broker
     let heldHere = 0
     for (const socket of [client, upstream]) {
       sockets.add(socket)
+      if (isParted) socket.pause()
       socket.on('error', () => {})
       socket.on('close', () => {
         sockets.delete(socket)
@@ -131,6 +137,14 @@ export async function brokerProxy(...brokers: readonly string[]): Promise<Broker
     },
     async release() {
       await Promise.all(held.splice(0).map(pass => pass()))
+    },
+    partition() {
+      isParted = true
+      for (const socket of sockets) socket.pause()
+    },
+    heal() {
+      isParted = false
+      for (const socket of sockets) socket.resume()
     },
     async close() {
       for (const socket of sockets) socket.destroy()
