@@ -43,7 +43,7 @@ export interface Budget {
    * spread evenly until the reset, when that is slower than the rate. The newest word counts.
    */
   obey(allowance: Allowance): void
-  /** The latest hold, epoch milliseconds; 0 when there was none. */
+  /** The latest hold, epoch milliseconds, and no later than it ends by the clock as it is now; 0 when there was none. */
   notBeforeMs(): number
   /** The share of the configured rate that was used lately (about a minute), 0 to 1. */
   usedRatio(): number
@@ -153,7 +153,8 @@ export function createBudget(options: BudgetOptions, clock: Clock): Budget {
       if (remaining === 0) holdUntil(clock.now() + Math.min(resetMs, LONGEST_EMPTY_MS))
       else spread = { intervalMs: resetMs / remaining, untilMs: clock.monotonic() + resetMs }
     },
-    notBeforeMs: () => notBeforeMs,
+    // By a wall clock that was set back since, the instant would last as much longer in the next life.
+    notBeforeMs: () => Math.min(notBeforeMs, notBeforeMs === 0 ? 0 : Math.ceil(clock.now() + holdMs - clock.monotonic())),
     usedRatio() {
       noteUse(clock.monotonic(), 0)
       return Math.min(1, used / ((requestsPerSecond * USE_MEMORY_MS) / 1_000))
