@@ -10,7 +10,8 @@ import { createTopics } from './kafka/topics.ts'
 import type { Budget } from './kaleyra/budget.ts'
 import { NORMALISER_VERSION } from './kaleyra/normalise.ts'
 import { createKaleyraSource } from './kaleyra/source.ts'
-import { identityFrom } from './ledger/identity.ts'
+import { createClockChange } from './kaleyra/zones.ts'
+import { filtersText } from './ledger/identity.ts'
 import { createLedger } from './ledger/ledger.ts'
 import { secretsIn } from './model/complaints.ts'
 import { protectionOf } from './model/number-protection.ts'
@@ -200,18 +201,21 @@ function accountOptions({ settings, account, states, mode }: AccountWiring): Acc
     schedule: polling.schedule.filter(({ name }) => mode.schedules.length === 0 || mode.schedules.includes(name)),
     maxRowsPerRead: polling.maxRowsPerRead,
     ignored: new Set(records.ignoreChangesIn),
+    updates: records.updates,
+    onRulesChange: records.onRulesChange,
     settleMs: polling.settleMs,
+    ...(account.timeZone !== undefined && { clockChangeMs: createClockChange(account.timeZone) }),
     retryFailedMs: polling.retryFailedMs,
     once: mode.once,
     exitOnFailure: mode.exitOnFailure,
   }
 }
 
-/** Two runs with the same fingerprint make the same record out of the same row. */
-export function rulesOf({ records }: Settings, { timeZone }: AccountSettings): string {
-  const { optIn, ignoreChangesIn, privacy, hmacKey } = records
+/** Two runs with the same fingerprint make the same record out of the same row, or none. */
+function rulesOf({ records }: Settings, { timeZone }: AccountSettings): string {
+  const { optIn, ignoreChangesIn, updates, privacy, hmacKey } = records
   const numbers = [privacy.from_number, privacy.to_number, privacy.bridge_number, protectionOf(privacy, hmacKey).hmac_key_id]
-  const rules = [NORMALISER_VERSION, timeZone ?? '', [...optIn].sort(), [...ignoreChangesIn].sort(), numbers]
+  const rules = [NORMALISER_VERSION, timeZone ?? '', [...optIn].sort(), [...ignoreChangesIn].sort(), numbers, updates]
   return hash('sha256', JSON.stringify(rules)).slice(0, 16)
 }
 

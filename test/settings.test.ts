@@ -451,8 +451,6 @@ describe('a wrong setting is refused with its path, its value and the rule:', ()
 
 describe('what is not built yet is refused when it is used:', () => {
   test.each<[unknown, string[]]>([
-    [withSections({ records: { updates: 'suppress' } }), ['records.updates = "suppress": not built yet; use publish']],
-    [withSections({ records: { onRulesChange: 'publish' } }), ['records.onRulesChange = "publish": not built yet; use adopt']],
     [
       withSections({
         kafka: {

@@ -31,9 +31,10 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'polling.maxRowsPerRead': 'A window with more rows is cut into smaller ones. At least api.pageSize.',
   'polling.retryFailed': 'How long after a verdict of the API a failed account is tried again.',
   records: 'What is published.',
-  'records.updates': 'Whether a changed call is published again. suppress is not built yet.',
+  'records.updates': 'Whether a changed call is published again (publish), or only remembered and counted (suppress).',
   'records.ignoreChangesIn': 'Fields whose changes alone are no changes.',
-  'records.onRulesChange': 'What becomes of known calls when the record settings change. publish is not built yet.',
+  'records.onRulesChange':
+    'What becomes of known calls when the record settings or the release change: taken over unpublished (adopt), or those shown otherwise published again (publish).',
   'records.privacy':
     'What becomes of each number: plain, mask (country code and last two digits), hmac (keyed hash, to join by) or drop (null). Unless all are plain, what looks like a number elsewhere follows the strictest.',
   'records.privacy.from_number': 'The caller: plain, mask, hmac or drop.',

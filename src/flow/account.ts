@@ -10,13 +10,15 @@
  *     └── fail_account: wait polling.retryFailed
  */
 import { codeOf } from '../errors.ts'
-import { age, bookedSince, coveredThrough } from '../model/coverage.ts'
-import { edgeOf } from '../model/schedule.ts'
+import { age, bookedSince, coveredThrough, unread } from '../model/coverage.ts'
+import { floor, slotSizeAt } from '../model/grid.ts'
+import { edgeOf, nextDue } from '../model/schedule.ts'
+import type { SiftOptions } from '../model/sift.ts'
+import { withoutFuture } from '../model/sound-books.ts'
 import type { AccountState } from '../model/state.ts'
 import type { Window } from '../model/window.ts'
 import type { Clock, Encoder, Happening, Ledger, Ownership, Source } from '../ports.ts'
-import { Attention } from './attention.ts'
-import { crossingOff, nextOf, passTime } from './backfilling.ts'
+import { ClockWatch } from './clock-watch.ts'
 import { Committer } from './committer.ts'
 import { memoryOf } from './one-version.ts'
 import { Packer, type PackOptions } from './pack.ts'
@@ -39,7 +41,7 @@ export interface AccountParts {
   readonly note: (happening: Happening) => void
 }
 
-export interface AccountOptions extends ReaderOptions, PackOptions, TimetableOptions, RecoveryOptions {}
+export interface AccountOptions extends ReaderOptions, PackOptions, TimetableOptions, SiftOptions, RecoveryOptions {}
 
 /**
  * How the life of an account ended without an error. With `once` also `unproved`: something due could not be proved complete, and `paused`: nothing
@@ -63,6 +65,7 @@ export class AccountTask {
   private readonly timetable: Timetable
   private readonly probing: Probing
   private readonly recovery: Recovery
+  private readonly clockWatch: ClockWatch
   private tally = new Tally()
   private tenure: Tenure | null = null
   /** With `once`, what is due is settled when the reading begins, however often a failure interrupts it. */
@@ -74,8 +77,8 @@ export class AccountTask {
     this.program = stop
     this.timetable = new Timetable(options)
     this.probing = new Probing(parts, options.retryFailedMs)
-    this.attention = new Attention({ ...parts, show: state => this.show(state) }, options.once, () => this.stop)
-    this.recovery = new Recovery({ ...parts, probing: this.probing, attention: this.attention }, options)
+    this.recovery = new Recovery({ ...parts, probing: this.probing }, options)
+    this.clockWatch = new ClockWatch(parts.clock)
   }
 
   /** Throws the error that stops the program; its exit code is in the policy. */
@@ -166,24 +169,20 @@ export class AccountTask {
     const reader = new WindowReader({ ...this.parts, ...memoryOf(state.seen, clock), shown }, this.options)
     const steps = {
       account: this.options.account,
-      reader: crossingOff(reader, state, clock),
+      options: this.options,
+      reader: new WindowReader({ ...this.parts, ...memoryOf(state.seen, clock), shown }, this.options),
       packer: new Packer(encoder, this.options),
       committer: new Committer({ ledger, clock, note: happening => this.watch(happening) }),
       clock,
     }
     const { once } = this.options
     while (!this.stop.soft.aborted) {
-      await this.attention.heed(state, this.recovery)
-      if (state.paused) return 'paused'
-      await this.prove(state)
-      const nowMs = clock.now()
+      const nowMs = await this.clockWatch.soundNow(() => source.probe(this.stop.soft))
       const present: Present = { tickMs: once ? nowMs : null, edgeMs: edgeOf(nowMs, source.skewMs()) }
       this.began ??= present
       const { tickMs, edgeMs } = once ? this.began : present
-      const plan = this.timetable.plan(nowMs, tickMs)
-      for (const window of passTime(state, plan, nowMs)) note({ kind: 'backfill.lost', window })
-      state.coverage = age(state.coverage, nowMs)
-      const due = nextOf(state, plan, nowMs, edgeMs)
+      state.coverage = age(withoutFuture(state.coverage, nowMs), nowMs)
+      const due = nextDue(state.coverage, this.timetable.plan(nowMs, tickMs), nowMs, edgeMs)
       if (due === null) {
         if (once) {
           // What a commit wrote where is told by the next one: without this, a topic created anew before the next run would go unnoticed.

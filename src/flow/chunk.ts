@@ -46,12 +46,18 @@ export class OpenChunk {
   private readonly changeDelay: number[] = []
   private readonly changedFields: Record<string, number> = {}
   private readonly deadLetters: Record<string, number> = {}
-  private counts = { rows: 0, repeats: 0, rebased: 0, created: 0, updated: 0 }
+  private counts = { rows: 0, repeats: 0, rebased: 0, suppressed: 0, created: 0, updated: 0 }
 
   count(found: Sifted): void {
     this.counts.rows += found.rows
     this.counts.repeats += found.repeats
     this.counts.rebased += found.rebased
+    this.counts.suppressed += found.suppressed
+  }
+
+  /** A dead letter that new rules could not publish either. */
+  countRebased(): void {
+    this.counts.rebased += 1
   }
 
   fits(outgoing: Outgoing | null): boolean {

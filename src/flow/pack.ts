@@ -7,7 +7,7 @@ import { contentHash } from '../model/fingerprint.ts'
 import { wasRead } from '../model/lateness.ts'
 import type { NumberProtection } from '../model/number-protection.ts'
 import { partitionOf } from '../model/partition.ts'
-import type { News, SiftContext, Sifted } from '../model/sift.ts'
+import type { News, SeenIndex, SiftContext, Sifted } from '../model/sift.ts'
 import type { Encoder, Message } from '../ports.ts'
 import { MOST_BYTES_PER_PARTITION, OpenChunk, type Outgoing, type Packed } from './chunk.ts'
 import { deadLetterOf, deadLetterValue } from './dead-letter.ts'
@@ -39,13 +39,15 @@ export class Packer {
     this.options = options
   }
 
-  /** Takes in what was sifted; yields each chunk that became full. */
-  *add(found: Sifted): Generator<Packed, void, void> {
+  /** Takes in what was sifted by `seen`, which is told what could not be published; yields each chunk that became full. */
+  *add(found: Sifted, seen: Pick<SeenIndex, 'refuse'>): Generator<Packed, void, void> {
     this.open.count(found)
     for (const news of found.news) {
       const outgoing = this.outgoingOf(news, found.context)
+      const isRefused = news.event !== undefined && outgoing?.event === undefined
       if (!this.open.fits(outgoing)) yield this.take()
-      this.open.put(news.entry, outgoing)
+      this.open.put(isRefused ? seen.refuse(news.entry) : news.entry, outgoing)
+      if (isRefused && outgoing === null) this.open.countRebased()
     }
   }
 
@@ -58,7 +60,9 @@ export class Packer {
 
   private outgoingOf(news: News, context: SiftContext): Outgoing | null {
     if (news.deadLetter !== undefined) return this.deadLetter(news.deadLetter.bad, contentHash(news.deadLetter.print), context)
-    return news.event === undefined ? null : this.event(news.event, context)
+    if (news.event === undefined) return null
+    const outgoing = this.event(news.event, context)
+    return news.isRetry === true && outgoing.event === undefined ? null : outgoing
   }
 
   private event(sifted: CallLogEvent, context: SiftContext): Outgoing {

@@ -1,7 +1,7 @@
 /** The story in one paragraph: read a window, sift what is news, encode it, commit it together with what is now covered. */
 import { book, check, openGap, type Proved } from '../model/coverage.ts'
 import type { Due } from '../model/schedule.ts'
-import { sift } from '../model/sift.ts'
+import { type SiftOptions, sift } from '../model/sift.ts'
 import type { AccountState } from '../model/state.ts'
 import type { Clock } from '../ports.ts'
 import type { Committer } from './committer.ts'
@@ -10,7 +10,8 @@ import type { WindowReader } from './read.ts'
 
 export interface Sweep {
   readonly account: string
-  readonly reader: Pick<WindowReader, 'read'>
+  readonly options: SiftOptions
+  readonly reader: WindowReader
   readonly packer: Packer
   readonly committer: Committer
   readonly clock: Clock
@@ -27,14 +28,14 @@ export interface Stop {
  * that ended the reading, after the same; throws `FENCED`, `COMMIT_UNKNOWN` or another error of the commit, and then the state is void.
  */
 export async function sweep(parts: Sweep, due: Due, state: AccountState, stop: Stop): Promise<void> {
-  const { account, reader, packer, committer, clock } = parts
+  const { account, options, reader, packer, committer, clock } = parts
   const proved: Proved[] = []
   let failure: unknown = null
   for await (const step of reader.read(due, stop.soft)) {
     const observedAtMs = clock.now()
     if (step.kind === 'rows') {
-      const news = sift(state.seen, step.calls, step.bad, { ...due, account, rules: state.rules, observedAtMs })
-      for (const packed of packer.add(news)) await committer.commit(state, packed, stop.hard)
+      const news = sift(state.seen, step.calls, step.bad, { ...due, account, rules: state.rules, observedAtMs }, options)
+      for (const packed of packer.add(news, state.seen)) await committer.commit(state, packed, stop.hard)
     } else if (step.kind === 'proved') {
       proved.push(step.proved)
       state.coverage = book(state.coverage, proved, observedAtMs)

@@ -2,7 +2,7 @@
 import type { CommitSummary, WindowCounts } from '../ports.ts'
 
 export class Tally {
-  private readonly sums = { rows: 0, created: 0, updated: 0, repeats: 0, rebased: 0, bad: 0 }
+  private readonly sums = { rows: 0, created: 0, updated: 0, repeats: 0, rebased: 0, suppressed: 0, bad: 0 }
 
   add(commit: CommitSummary): void {
     this.sums.rows += commit.rows
@@ -10,6 +10,7 @@ export class Tally {
     this.sums.updated += commit.updated
     this.sums.repeats += commit.repeats
     this.sums.rebased += commit.rebased
+    this.sums.suppressed += commit.suppressed
     for (const count of Object.values(commit.deadLetters)) this.sums.bad += count
   }
 

@@ -19,9 +19,10 @@ import type {
   TransactionalPublisher,
   WrittenOffsets,
 } from '../ports.ts'
-import { decodeBirth, encodeBirth, encodeCheckpoint, encodeDelta } from './codec.ts'
+import { type Checkpoint, decodeBirth, encodeBirth, encodeCheckpoint, encodeDelta } from './codec.ts'
 import { assertNotForgotten, assertNotRecreated, assertOurs, birthOf, type Identity, sidHashOf } from './identity.ts'
-import { BIRTH_KEY, checkpointKey, deltaKey, LedgerMemory, packEntries } from './memory.ts'
+import { LedgerTime } from './ledger-time.ts'
+import { BIRTH_KEY, checkpointKey, deltaKey, LedgerGlance, LedgerMemory, packEntries } from './memory.ts'
 
 export interface LedgerParts {
   readonly publisher: TransactionalPublisher
@@ -67,21 +68,17 @@ class TopicLedger implements Ledger {
   }
 
   async look(signal: AbortSignal): ReturnType<Ledger['look']> {
-    const { checkpoint } = await this.readBack('peek', signal)
+    const { checkpoint } = await this.glance(signal)
     const dialect = checkpoint?.dialect ?? null
-    return {
-      notBeforeMs: checkpoint?.notBefore ?? 0,
-      dialect: dialect === null ? null : dialectFrom(dialect),
-      paused: checkpoint?.paused ?? false,
-    }
+    return { notBeforeMs: this.notBeforeMs(checkpoint), dialect: dialect === null ? null : dialectFrom(dialect) }
   }
 
   async recall(signal: AbortSignal): Promise<AccountState> {
     this.memory = null
     // Before fencing, so that wrong settings or a newer owner are found out without disturbing anybody.
-    await this.look(signal)
+    const { newestMs } = await this.glance(signal)
     await this.parts.publisher.open(signal)
-    const memory = await this.readBack('read', signal)
+    const memory = await this.readBack(newestMs, signal)
     this.memory = memory
     this.incarnation = (memory.checkpoint?.incarnation ?? 0) + 1
     const { clock } = this.parts
@@ -93,7 +90,7 @@ class TopicLedger implements Ledger {
       paused: memory.checkpoint?.paused ?? false,
       incarnation: this.incarnation,
       rules: memory.indexOfRules(this.options.rules),
-      notBeforeMs: memory.checkpoint?.notBefore ?? 0,
+      notBeforeMs: this.notBeforeMs(memory.checkpoint),
     }
     const birth = this.message(BIRTH_KEY, encodeBirth(birthOf(this.options.identity)))
     const rest = memory.birth === null ? [{ topic: this.options.identity.ledgerTopic, messages: [birth] }] : []
@@ -137,13 +134,30 @@ class TopicLedger implements Ledger {
     await this.parts.publisher.close()
   }
 
-  /** Reads the partition and refuses what is not ours. */
-  private async readBack(how: 'peek' | 'read', signal: AbortSignal): Promise<LedgerMemory> {
+  /** What stands in the ledger without its memory of calls, read without waiting for anybody. Refuses what is not ours. */
+  private async glance(signal: AbortSignal): Promise<LedgerGlance> {
+    const { identity, partition } = this.options
+    const glance = new LedgerGlance(identity.account)
+    await this.parts.reader.peek(identity.ledgerTopic, partition, record => glance.take(record), signal)
+    await this.refuseForeign(glance, signal)
+    return glance
+  }
+
+  /** Everything, once it is ours alone. Records may have come since the glance; that is on the safe side. */
+  private async readBack(newestMs: number | null, signal: AbortSignal): Promise<LedgerMemory> {
+    const { clock, reader } = this.parts
     const { identity, partition, maxSeen } = this.options
-    const memory = new LedgerMemory(identity.account, maxSeen, this.parts.clock.now())
-    await this.parts.reader[how](identity.ledgerTopic, partition, record => memory.take(record), signal)
-    const { checkpoint } = memory
-    assertOurs(identity, memory.birth, checkpoint)
+    const memory = new LedgerMemory(identity.account, maxSeen, new LedgerTime(clock, newestMs), clock.now())
+    await reader.read(identity.ledgerTopic, partition, record => memory.take(record), signal)
+    await this.refuseForeign(memory, signal)
+    Object.assign(this.offsets, structuredClone(memory.checkpoint?.offsets ?? {}))
+    return memory
+  }
+
+  private async refuseForeign(found: LedgerGlance, signal: AbortSignal): Promise<void> {
+    const { identity } = this.options
+    const { checkpoint } = found
+    assertOurs(identity, found.birth, checkpoint)
     if (
       checkpoint !== null &&
       checkpoint.incarnation >= this.incarnation &&
@@ -154,16 +168,21 @@ class TopicLedger implements Ledger {
       this.incarnation = 0
       throw new ConnectorError('FENCED', `account "${identity.account}" was claimed by another instance of "${identity.name}"`)
     }
-    await this.compareOutput(memory, signal)
-    Object.assign(this.offsets, structuredClone(checkpoint?.offsets ?? {}))
-    return memory
+    await this.compareOutput(found, signal)
+  }
+
+  /** A promise to stay away is kept as long as it was given for, also when it was given by a clock that has been set back since. */
+  private notBeforeMs(checkpoint: Checkpoint | null): number {
+    if (checkpoint === null) return 0
+    const aheadMs = Math.max(0, checkpoint.writtenAt - this.parts.clock.now())
+    return Math.max(0, checkpoint.notBefore - aheadMs)
   }
 
   /**
    * What the ledger says of the output topics must agree with what they hold. Their ends are taken before the births are looked for: another
    * account that publishes for the first time meanwhile has claimed before, so its birth is found.
    */
-  private async compareOutput({ checkpoint, birth }: LedgerMemory, signal: AbortSignal): Promise<void> {
+  private async compareOutput({ checkpoint, birth }: LedgerGlance, signal: AbortSignal): Promise<void> {
     const { identity, firstStart } = this.options
     const { eventsTopic, deadLettersTopic } = identity
     const events = await this.parts.topics.offsets(eventsTopic, signal)

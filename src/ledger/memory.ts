@@ -1,46 +1,70 @@
 /**
  * What reading a ledger partition builds up: birth, newest checkpoint, every delta still within retention, and which delta records are
  * old enough to be tombstoned. Deltas come in the order they were committed, so a later one simply replaces what an earlier one said.
+ * A glance takes birth and checkpoint only.
  */
 import { endianness } from 'node:os'
 import { ConnectorError } from '../errors.ts'
 import { DAY_MS } from '../model/window.ts'
 import type { LedgerRecord } from '../ports.ts'
 import { type Birth, type Checkpoint, decodeBirth, decodeCheckpoint, decodeDelta } from './codec.ts'
-import { ENTRY_BYTES, ENTRY_WORDS, RETENTION_DAYS, Seen } from './seen.ts'
+import { ENTRY_BYTES, ENTRY_WORDS, RETENTION_DAYS } from './entry.ts'
+import type { LedgerTime } from './ledger-time.ts'
+import { Seen } from './seen.ts'
 
 export const BIRTH_KEY = 'birth'
 export const checkpointKey = (account: string): string => `${account}/checkpoint`
-export const deltaKey = (account: string, sequence: number): string => `${account}/seen/${sequence}`
+export const deltaKey = (account: string, sequence: number | ''): string => `${account}/seen/${sequence}`
 
 /** At most this many rule fingerprints can be told apart within one retention period. */
 const MOST_RULES = 255
 
-export class LedgerMemory {
+/** To whom a ledger partition belongs, and where one account stands in it. */
+export class LedgerGlance {
   birth: Birth | null = null
   checkpoint: Checkpoint | null = null
+  /** When the newest record was written, by whoever wrote it; epoch milliseconds. */
+  newestMs: number | null = null
+  protected readonly account: string
+
+  constructor(account: string) {
+    this.account = account
+  }
+
+  /** Takes one committed record; records of other accounts in the same partition pass by. */
+  take({ key, value, timestampMs }: LedgerRecord): void {
+    this.newestMs = timestampMs
+    if (key === BIRTH_KEY) this.birth = value === null ? null : decodeBirth(value)
+    else if (key === checkpointKey(this.account)) this.checkpoint = value === null ? null : decodeCheckpoint(value)
+  }
+}
+
+export class LedgerMemory extends LedgerGlance {
   readonly seen: Seen
   readonly rules: string[] = []
   /** When each rules fingerprint is first found in use, epoch milliseconds. */
   readonly rulesSinceMs = new Map<string, number>()
   /** Written next. */
   nextSequence = 0
-  private readonly live: { readonly sequence: number; readonly writtenAt: number }[] = []
-  private readonly account: string
-  private readonly nowMs: number
+  private readonly live = new LiveDeltas()
+  private readonly time: LedgerTime
+  private readonly beganMs: number
+  private readonly deltaPrefix: string
 
-  constructor(account: string, maxSeen: number, nowMs: number) {
-    this.account = account
-    this.nowMs = nowMs
-    this.seen = new Seen(maxSeen)
+  /** `nowMs`: our clock, as the reading begins. */
+  constructor(account: string, maxSeen: number, time: LedgerTime, nowMs: number) {
+    super(account)
+    this.time = time
+    this.beganMs = time.at(nowMs)
+    this.deltaPrefix = deltaKey(account, '')
+    this.seen = new Seen(maxSeen, atMs => time.at(atMs))
     this.seen.setToday(nowMs)
   }
 
-  /** Takes one committed record; records of other accounts in the same partition pass by. */
-  take({ key, value }: LedgerRecord): void {
-    if (key === BIRTH_KEY) this.birth = value === null ? null : decodeBirth(value)
-    else if (key === checkpointKey(this.account)) this.checkpoint = value === null ? null : decodeCheckpoint(value)
-    else if (key.startsWith(`${this.account}/seen/`)) this.takeDelta(Number(key.slice(this.account.length + 6)), value)
+  override take(record: LedgerRecord): void {
+    const { key, value } = record
+    if (key.startsWith(this.deltaPrefix)) this.takeDelta(Number(key.slice(this.deltaPrefix.length)), value)
+    super.take(record)
   }
 
   /** The index of a rules fingerprint, added when new. */
@@ -55,19 +79,14 @@ export class LedgerMemory {
     return this.rules.push(fingerprint) - 1
   }
 
-  /** Notes a delta that has been handed to a transaction. */
-  wrote(sequence: number, writtenAt: number): void {
-    this.live.push({ sequence, writtenAt })
+  /** Notes a delta that has been handed to a transaction at `nowMs`. */
+  wrote(sequence: number, nowMs: number): void {
+    this.live.push(sequence, this.time.at(nowMs))
   }
 
   /** Takes out up to `most` deltas in which nothing is alive any more; the caller tombstones them. */
   takeExpired(nowMs: number, most: number): number[] {
-    const expired: number[] = []
-    while (expired.length < most && this.live[0] !== undefined && isExpired(this.live[0].writtenAt, nowMs)) {
-      const first = this.live.shift()
-      if (first !== undefined) expired.push(first.sequence)
-    }
-    return expired
+    return this.live.takeExpired(this.time.at(nowMs), most)
   }
 
   private takeDelta(sequence: number, value: Buffer | null): void {
@@ -79,20 +98,51 @@ export class LedgerMemory {
     this.nextSequence = Math.max(this.nextSequence, sequence + 1)
     if (value === null) return
     const delta = decodeDelta(value)
-    this.wrote(sequence, delta.writtenAt)
-    if (isExpired(delta.writtenAt, this.nowMs)) return
-    const indexes = delta.rules.map(fingerprint => this.indexOfRules(fingerprint))
-    for (const fingerprint of delta.rules)
-      if (!this.rulesSinceMs.has(fingerprint)) this.rulesSinceMs.set(fingerprint, delta.writtenAt)
-    for (const words of entriesOf(delta.entries)) {
-      const index = indexes[(words[10] ?? 0) & 0xff]
-      if (index === undefined)
-        throw new ConnectorError(
-          'LEDGER_UNREADABLE',
-          `delta ${sequence} of account "${this.account}" names rules it does not list`,
-        )
-      this.seen.import(words, index)
+    // Written by a clock that was ahead: as good as written now.
+    const writtenMs = Math.min(delta.writtenAt, this.beganMs)
+    this.live.push(sequence, writtenMs)
+    if (isExpired(writtenMs, this.beganMs)) return
+    const words = wordsOf(delta.entries)
+    // A delta lists all rules known when it was written: those that no entry uses any more must not be remembered for ever.
+    const indexes: (number | undefined)[] = []
+    for (let from = 0; from < words.length; from += ENTRY_WORDS) {
+      const listed = (words[from + 10] ?? 0) & 0xff
+      const index = indexes[listed] ?? this.indexOfRules(this.listedRules(sequence, delta.rules[listed]))
+      indexes[listed] = index
+      this.seen.import(words, from, writtenMs, index)
     }
+  }
+
+  private listedRules(sequence: number, fingerprint: string | undefined): string {
+    if (fingerprint !== undefined) return fingerprint
+    throw new ConnectorError('LEDGER_UNREADABLE', `delta ${sequence} of account "${this.account}" names rules it does not list`)
+  }
+}
+
+/** The delta records that are not tombstoned yet, in the order they were written. There may be half a million. */
+class LiveDeltas {
+  private sequences: number[] = []
+  private writtenMs: number[] = []
+  private first = 0
+
+  push(sequence: number, writtenMs: number): void {
+    this.sequences.push(sequence)
+    this.writtenMs.push(writtenMs)
+  }
+
+  /** Takes out the oldest, up to `most`, as long as they have expired. */
+  takeExpired(nowMs: number, most: number): number[] {
+    const from = this.first
+    while (this.first - from < most && this.first < this.sequences.length && isExpired(this.writtenMs[this.first] ?? 0, nowMs))
+      this.first += 1
+    const expired = this.sequences.slice(from, this.first)
+    // `shift` would move the whole rest for each of them; this moves it once in a while.
+    if (this.first > this.sequences.length / 2) {
+      this.sequences = this.sequences.slice(this.first)
+      this.writtenMs = this.writtenMs.slice(this.first)
+      this.first = 0
+    }
+    return expired
   }
 }
 
@@ -109,8 +159,8 @@ export function packEntries(entries: readonly Uint32Array[]): Buffer {
   return endianness() === 'BE' ? bytes.swap32() : bytes
 }
 
-/** The packed entries one by one; the array handed out is used again for the next. */
-function* entriesOf(bytes: Buffer): Generator<Uint32Array> {
+/** The packed entries, as a copy: bytes of a record begin anywhere, words do not. */
+function wordsOf(bytes: Buffer): Uint32Array {
   if (bytes.length % ENTRY_BYTES !== 0)
     throw new ConnectorError(
       'LEDGER_UNREADABLE',
@@ -118,6 +168,5 @@ function* entriesOf(bytes: Buffer): Generator<Uint32Array> {
     )
   const copy = Uint8Array.from(bytes)
   if (endianness() === 'BE') Buffer.from(copy.buffer).swap32()
-  const words = new Uint32Array(copy.buffer)
-  for (let at = 0; at < words.length; at += ENTRY_WORDS) yield words.subarray(at, at + ENTRY_WORDS)
+  return new Uint32Array(copy.buffer)
 }

@@ -2,25 +2,30 @@
  * `seen`: the memory of every call within retention, in 44 bytes an entry plus about 5 for the index. Entries lie in segments of plain words
  * that are never moved; the index is open addressing in 256 shards, each grown alone, so that growing never stops the program for long.
  * A JavaScript `Map` would take four times the memory and end at 16.7 million entries.
- *
- *   words 0-3 id | 4-5 content | 6-8 digests, whose last byte is a byte of the content before | 9 first seen, s | 10 revision:16 day:8 rules:8
  */
 import { ConnectorError } from '../errors.ts'
 import { FINGERPRINT_WORDS, type Fingerprint } from '../model/fingerprint.ts'
 import type { SeenEntry, SeenIndex, StoredEntry } from '../model/sift.ts'
-import { DAY_MS } from '../model/window.ts'
-
-export const ENTRY_WORDS = 11
-export const ENTRY_BYTES = ENTRY_WORDS * 4
-/** Days an entry lives after it was last written. The API shows a call for seven. */
-export const RETENTION_DAYS = 9
+import {
+  ageDaysOf,
+  dayOf,
+  ENTRY_BYTES,
+  ENTRY_WORDS,
+  isRefused,
+  isSameContent,
+  LAST_REVISION,
+  pack,
+  RETENTION_DAYS,
+  refusedOf,
+  repacked,
+  revisionOf,
+} from './entry.ts'
 
 const SEGMENT_ENTRIES = 4_096
 const SHARDS = 256
 const FIRST_CAPACITY = 16
 const FULLEST = 0.85
 const GROWTH = 1.3
-const LAST_REVISION = 0xffff
 
 export class Seen implements SeenIndex {
   private readonly segments: Uint32Array[] = []
@@ -30,12 +35,15 @@ export class Seen implements SeenIndex {
   private readonly free: number[] = []
   private entries = 0
   private today = 0
-  /** The day on which all that had expired was dropped. */
-  private dropped = -1
+  /** When what had expired was last dropped to make room, and in how many shards so far. */
+  private dropped = { day: -1, shards: 0 }
   private readonly maxEntries: number
+  private readonly ageAt: (nowMs: number) => number
 
-  constructor(maxEntries: number) {
+  /** Entries age by `ageAt` of the times handed in (`ledger-time.ts`). */
+  constructor(maxEntries: number, ageAt: (nowMs: number) => number = nowMs => nowMs) {
     this.maxEntries = maxEntries
+    this.ageAt = ageAt
   }
 
   get size(): number {
@@ -48,20 +56,21 @@ export class Seen implements SeenIndex {
   }
 
   find(print: Fingerprint, nowMs: number): SeenEntry | null {
-    this.today = dayOf(nowMs)
-    const slot = this.locate(print)
+    this.setToday(nowMs)
+    const slot = this.locate(print, 0)
     if (slot < 0) return null
     const words = this.segmentOf(slot)
     const at = offsetOf(slot)
     const packed = words[at + 10] ?? 0
-    const ageDays = this.ageOf(packed)
+    const ageDays = ageDaysOf(packed, this.today)
     if (ageDays > RETENTION_DAYS) return null
     return {
       slot,
-      sameContent: words[at + 4] === print[4] && words[at + 5] === print[5],
+      sameContent: isSameContent(words, at, print),
       digests: words.subarray(at + 6, at + 9),
+      refused: isRefused(packed),
       previousContentByte: (words[at + 8] ?? 0) >>> 24,
-      revision: packed >>> 16,
+      revision: revisionOf(packed),
       firstSeenMs: (words[at + 9] ?? 0) * 1_000,
       ageDays,
       rules: packed & 0xff,
@@ -69,39 +78,63 @@ export class Seen implements SeenIndex {
   }
 
   add(print: Fingerprint, firstSeenMs: number, rules: number): StoredEntry {
-    this.today = dayOf(firstSeenMs)
-    const known = this.locate(print)
-    const slot = known >= 0 ? known : this.insert(print)
+    this.setToday(firstSeenMs)
+    const known = this.locate(print, 0)
+    const slot = known >= 0 ? known : this.insert(print, 0)
     return this.write(slot, print, 0, Math.floor(firstSeenMs / 1_000), pack(1, this.today, rules))
   }
 
   rewrite(slot: number, print: Fingerprint, revision: number, rules: number, nowMs: number): StoredEntry {
     if (revision > LAST_REVISION)
       throw new ConnectorError('BUG', `a call reached revision ${revision}, more than the ledger can count`)
+    this.setToday(nowMs)
     const words = this.segmentOf(slot)
     const at = offsetOf(slot)
-    const same = words[at + 4] === print[4] && words[at + 5] === print[5]
-    const previous = same ? (words[at + 8] ?? 0) >>> 24 : (words[at + 4] ?? 0) & 0xff
-    return this.write(slot, print, previous, words[at + 9] ?? 0, pack(revision, dayOf(nowMs), rules))
+    const previous = isSameContent(words, at, print) ? (words[at + 8] ?? 0) >>> 24 : (words[at + 4] ?? 0) & 0xff
+    return this.write(slot, print, previous, words[at + 9] ?? 0, pack(revision, this.today, rules))
   }
 
-  /** The content of an entry, as `contentHash` reads it: words 4 and 5. */
-  contentAt(slot: number): Uint32Array {
+  suppress(slot: number, print: Fingerprint, rules: number, nowMs: number): StoredEntry {
+    const words = this.segmentOf(slot)
     const at = offsetOf(slot)
-    return this.segmentOf(slot).subarray(at, at + FINGERPRINT_WORDS)
+    const published = words.slice(at + 6, at + 9)
+    this.rewrite(slot, print, revisionOf(words[at + 10] ?? 0), rules, nowMs)
+    words.set(published, at + 6)
+    return words.slice(at, at + ENTRY_WORDS)
   }
 
-  /** Takes back an entry that was stored; later imports of the same call replace earlier ones. `rules` is the index in today's table. */
-  import(words: Uint32Array, rules: number): void {
-    const known = this.locate(words)
-    const slot = known >= 0 ? known : this.insert(words)
-    const packed = words[10] ?? 0
-    this.write(slot, words, (words[8] ?? 0) >>> 24, words[9] ?? 0, ((packed & 0xffffff00) | rules) >>> 0)
+  refresh(slot: number, nowMs: number): StoredEntry {
+    this.setToday(nowMs)
+    const words = this.segmentOf(slot)
+    const at = offsetOf(slot)
+    words[at + 10] = repacked(words[at + 10] ?? 0, this.today)
+    return words.slice(at, at + ENTRY_WORDS)
+  }
+
+  refuse(entry: StoredEntry): StoredEntry {
+    // Without digests of what was never published, so that the event after it names every field it gives.
+    const refused = refusedOf(entry)
+    const slot = this.locate(entry, 0)
+    if (slot >= 0 && isSameContent(this.segmentOf(slot), offsetOf(slot), entry)) this.segmentOf(slot).set(refused, offsetOf(slot))
+    return refused
+  }
+
+  /**
+   * Takes back the entry that lies at `from` in stored words, as one written on the day of `writtenMs`; later imports of the same call replace
+   * earlier ones. `rules` is the index in today's table.
+   */
+  import(stored: Uint32Array, from: number, writtenMs: number, rules: number): void {
+    const known = this.locate(stored, from)
+    const slot = known >= 0 ? known : this.insert(stored, from)
+    const words = this.segmentOf(slot)
+    const at = offsetOf(slot)
+    for (let word = 0; word < ENTRY_WORDS; word += 1) words[at + word] = stored[from + word] ?? 0
+    words[at + 10] = repacked(stored[from + 10] ?? 0, dayOf(writtenMs), rules)
   }
 
   /** Days up to which entries count as alive; called with the ledger's clock before importing. */
   setToday(nowMs: number): void {
-    this.today = dayOf(nowMs)
+    this.today = dayOf(this.ageAt(nowMs))
   }
 
   private write(
@@ -120,25 +153,20 @@ export class Seen implements SeenIndex {
     return words.slice(at, at + ENTRY_WORDS)
   }
 
-  /** The slot that holds this id, or -1. */
-  private locate(print: Uint32Array): number {
-    const shard = this.shards[(print[0] ?? 0) & 0xff] ?? new Uint32Array(1)
-    for (let at = (print[1] ?? 0) % shard.length; ; at = at + 1 === shard.length ? 0 : at + 1) {
+  /** The slot that holds the id found at `from`, or -1. */
+  private locate(print: Uint32Array, from: number): number {
+    const [a, b, c, d] = [print[from] ?? 0, print[from + 1] ?? 0, print[from + 2] ?? 0, print[from + 3] ?? 0]
+    const shard = this.shards[a & 0xff] ?? new Uint32Array(1)
+    for (let at = b % shard.length; ; at = at + 1 === shard.length ? 0 : at + 1) {
       const entry = shard[at] ?? 0
       if (entry === 0) return -1
       const words = this.segmentOf(entry - 1)
-      const from = offsetOf(entry - 1)
-      if (
-        words[from] === print[0] &&
-        words[from + 1] === print[1] &&
-        words[from + 2] === print[2] &&
-        words[from + 3] === print[3]
-      )
-        return entry - 1
+      const here = offsetOf(entry - 1)
+      if (words[here] === a && words[here + 1] === b && words[here + 2] === c && words[here + 3] === d) return entry - 1
     }
   }
 
-  private insert(print: Uint32Array): number {
+  private insert(print: Uint32Array, from: number): number {
     if (this.size >= this.maxEntries) this.dropExpired()
     if (this.size >= this.maxEntries) {
       throw new ConnectorError(
@@ -146,36 +174,43 @@ export class Seen implements SeenIndex {
         `records.maxSeen: ${this.maxEntries} calls are remembered and none may be forgotten yet; raise records.maxSeen (50 bytes of memory each)`,
       )
     }
-    const number = (print[0] ?? 0) & 0xff
+    const number = (print[from] ?? 0) & 0xff
     if ((this.used[number] ?? 0) + 1 > (this.shards[number]?.length ?? 0) * FULLEST) this.grow(number)
     const slot = this.free.pop() ?? this.entries++
     if (slot >= this.segments.length * SEGMENT_ENTRIES) this.segments.push(new Uint32Array(SEGMENT_ENTRIES * ENTRY_WORDS))
-    this.place(this.shards[number] ?? new Uint32Array(1), print[1] ?? 0, slot)
+    this.place(this.shards[number] ?? new Uint32Array(1), print[from + 1] ?? 0, slot)
     this.used[number] = (this.used[number] ?? 0) + 1
     return slot
   }
 
-  /** Entries expire with the day, so once a day is enough: at the bound this must not be paid for every call. */
+  /** Shard by shard, until there is room: all of them at once would be a pause. Entries expire with the day, so each is gone through once a day. */
   private dropExpired(): void {
-    if (this.dropped === this.today) return
-    this.dropped = this.today
-    for (let number = 0; number < SHARDS; number += 1) this.grow(number)
+    if (this.dropped.day !== this.today) this.dropped = { day: this.today, shards: 0 }
+    while (this.dropped.shards < SHARDS && this.size >= this.maxEntries) {
+      this.grow(this.dropped.shards)
+      this.dropped.shards += 1
+    }
   }
 
   /** Drops what has expired, then makes room. */
   private grow(number: number): void {
     const old = this.shards[number] ?? new Uint32Array(1)
-    const alive: number[] = []
+    const alive = new Uint32Array(old.length)
+    let count = 0
     for (const entry of old) {
       if (entry === 0) continue
-      if (this.ageOf(this.segmentOf(entry - 1)[offsetOf(entry - 1) + 10] ?? 0) > RETENTION_DAYS) this.free.push(entry - 1)
-      else alive.push(entry)
+      if (ageDaysOf(this.segmentOf(entry - 1)[offsetOf(entry - 1) + 10] ?? 0, this.today) > RETENTION_DAYS)
+        this.free.push(entry - 1)
+      else alive[count++] = entry
     }
-    const crowded = alive.length + 1 > old.length * (FULLEST / GROWTH)
+    const crowded = count + 1 > old.length * (FULLEST / GROWTH)
     const shard = new Uint32Array(crowded ? Math.ceil(old.length * GROWTH) : old.length)
-    for (const entry of alive) this.place(shard, this.segmentOf(entry - 1)[offsetOf(entry - 1) + 1] ?? 0, entry - 1)
+    for (let index = 0; index < count; index += 1) {
+      const slot = (alive[index] ?? 0) - 1
+      this.place(shard, this.segmentOf(slot)[offsetOf(slot) + 1] ?? 0, slot)
+    }
     this.shards[number] = shard
-    this.used[number] = alive.length
+    this.used[number] = count
   }
 
   private place(shard: Uint32Array, hash: number, slot: number): void {
@@ -189,22 +224,8 @@ export class Seen implements SeenIndex {
     if (segment === undefined) throw new ConnectorError('BUG', `seen has no slot ${slot}`)
     return segment
   }
-
-  /** Days are kept modulo 256; a day ahead of ours (a clock set back) counts as today. */
-  private ageOf(packed: number): number {
-    const age = (this.today - ((packed >>> 8) & 0xff)) & 0xff
-    return age > 200 ? 0 : age
-  }
-}
-
-function dayOf(instantMs: number): number {
-  return Math.floor(instantMs / DAY_MS) & 0xff
 }
 
 function offsetOf(slot: number): number {
   return (slot % SEGMENT_ENTRIES) * ENTRY_WORDS
-}
-
-function pack(revision: number, day: number, rules: number): number {
-  return ((revision << 16) | (day << 8) | rules) >>> 0
 }

@@ -65,6 +65,7 @@ export interface WindowCounts {
   readonly updated: number
   readonly repeats: number
   readonly rebased: number
+  readonly suppressed: number
   readonly bad: number
   readonly requests: number
 }
@@ -76,6 +77,7 @@ export interface CommitSummary {
   readonly deadLetters: Readonly<Record<string, number>>
   readonly repeats: number
   readonly rebased: number
+  readonly suppressed: number
   readonly rows: number
   /** Per published CREATED: first seen minus call end, milliseconds, never negative. */
   readonly latenessMs: readonly number[]

@@ -19,8 +19,6 @@ const oneOf =
     typeof value === 'string' && names.includes(value)
 
 const ROWS: readonly Row[] = [
-  { at: 'records.updates', uses: oneOf('suppress'), instead: 'use publish' },
-  { at: 'records.onRulesChange', uses: oneOf('publish'), instead: 'use adopt' },
   { at: 'kafka.sasl.mechanism', uses: oneOf('oauthbearer'), instead: 'use scram-sha-512' },
 ]
 

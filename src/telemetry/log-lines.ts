@@ -111,8 +111,8 @@ export function lineOf(happening: Happening): LogLine | null {
 }
 
 function windowRead({ schedule, window, counts, coveredThroughMs }: Extract<Happening, { kind: 'window.read' }>): LogLine {
-  const { rows, created, updated, repeats, rebased, bad, requests } = counts
-  const rare = `${rebased > 0 ? ` rebased=${rebased}` : ''}${bad > 0 ? ` bad=${bad}` : ''}`
+  const { rows, created, updated, repeats, rebased, suppressed, bad, requests } = counts
+  const rare = `${rebased > 0 ? ` rebased=${rebased}` : ''}${suppressed > 0 ? ` suppressed=${suppressed}` : ''}${bad > 0 ? ` bad=${bad}` : ''}`
   const message = `rows=${rows} new=${created} updated=${updated} repeats=${repeats} requests=${requests}${rare}`
   const through = coveredThroughMs === null ? null : instantText(coveredThroughMs)
   return line(schedule === 'hot' ? 'info' : 'debug', 'window.read', message, {
@@ -124,6 +124,7 @@ function windowRead({ schedule, window, counts, coveredThroughMs }: Extract<Happ
     updated,
     repeats,
     rebased,
+    suppressed,
     bad,
     requests,
   })

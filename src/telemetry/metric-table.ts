@@ -35,6 +35,7 @@ export const COUNTERS = {
   events_published_total: { help: 'Events committed to the topic.', label: 'change', values: ['created', 'updated'] },
   repeats_total: { help: 'Rows that showed nothing new and were not published.' },
   rebased_total: { help: 'Known calls taken over unpublished under changed record settings.' },
+  suppressed_total: { help: 'Changes remembered and not published, as records.updates asks.' },
   dead_letters_total: { help: 'Rows committed to the dead-letter topic.', label: 'reason', values: values.DEAD_LETTER_REASONS },
   requests_total: { help: 'Requests sent to the API, retries included.', label: 'outcome', values: values.OUTCOMES },
   throttled_seconds_total: { help: 'Time the API told us to stay away.' },

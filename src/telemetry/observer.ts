@@ -116,6 +116,7 @@ function countCommit(account: AccountMetrics, { records, durationMs, commit }: E
   account.add('events_published_total', commit.updated, 'updated')
   account.add('repeats_total', commit.repeats)
   account.add('rebased_total', commit.rebased)
+  account.add('suppressed_total', commit.suppressed)
   for (const [reason, letters] of Object.entries(commit.deadLetters)) account.add('dead_letters_total', letters, reason)
   for (const [field, changes] of Object.entries(commit.changedFields)) account.add('field_changes_total', changes, field)
   for (const latenessMs of commit.latenessMs) account.observe('lateness_seconds', latenessMs / 1000)

@@ -46,7 +46,7 @@ test('a chunk of dead letters with long reasons fits the broker’s default mess
   }))
   const packing = packer(10)
 
-  const chunks = [...packing.add(sift(new Seen(10_000), [], bad, context)), packing.take()]
+  const chunks = [...packing.add(sift(new Seen(10_000), [], bad, context), new Seen(10_000)), packing.take()]
 
   const messages = chunks.map(({ chunk }) => chunk.rest.flatMap(({ messages }) => messages))
   expect(messages.flat()).toHaveLength(6_000)
@@ -58,7 +58,7 @@ test('at most 2,000 records of a partition go into one chunk, each with its memo
   const calls = Array.from({ length: 5_000 }, (_, index) => sighting({ call_id: `call-${index}` }))
   const packing = packer(10)
 
-  const chunks = [...packing.add(sift(new Seen(10_000), calls, [], context)), packing.take()]
+  const chunks = [...packing.add(sift(new Seen(10_000), calls, [], context), new Seen(10_000)), packing.take()]
 
   expect(chunks.map(({ chunk }) => chunk.rest.flatMap(({ messages }) => messages).length)).toEqual([2_000, 2_000, 1_000])
   expect(chunks.map(({ chunk }) => chunk.entries.length)).toEqual([2_000, 2_000, 1_000])
@@ -67,7 +67,8 @@ test('at most 2,000 records of a partition go into one chunk, each with its memo
 test('a record too large for a broker becomes a dead letter, and is remembered', () => {
   const packing = packer(900_000)
 
-  const { chunk, summary } = [...packing.add(sift(new Seen(10), [sighting()], [], context)), packing.take()].at(-1) ?? {}
+  const { chunk, summary } =
+    [...packing.add(sift(new Seen(10), [sighting()], [], context), new Seen(10)), packing.take()].at(-1) ?? {}
 
   expect(chunk?.rest.map(({ topic }) => topic)).toEqual(['dlq'])
   expect(chunk?.entries).toHaveLength(1)
@@ -80,7 +81,8 @@ test('a record that cannot be encoded becomes a dead letter of what would have b
   const unencodable = sighting({ from_number: '91********10', duration_seconds: 9_876_543_210, extra: { odd: '91********11' } })
 
   const packing = new Packer(createEncoder(1), options)
-  const { chunk, summary } = [...packing.add(sift(new Seen(10), [unencodable], [], context)), packing.take()].at(-1) ?? {}
+  const { chunk, summary } =
+    [...packing.add(sift(new Seen(10), [unencodable], [], context), new Seen(10)), packing.take()].at(-1) ?? {}
 
   const [{ value, headers } = {}] = chunk?.rest.flatMap(({ messages }) => messages) ?? []
   expect(summary?.deadLetters).toEqual({ unencodable: 1 })

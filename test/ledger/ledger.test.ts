@@ -131,9 +131,12 @@ describe('retention', () => {
     await first.commit(state, news(state, 'old'), noSignal)
 
     const inTime = await ledgerOn(cluster, new VirtualClock({ startMs: startMs + 9 * DAY_MS })).recall(noSignal)
-    const late = await ledgerOn(cluster, new VirtualClock({ startMs: startMs + 10 * DAY_MS })).recall(noSignal)
+    const tooLate = () => ledgerOn(cluster, new VirtualClock({ startMs: startMs + 10 * DAY_MS })).recall(noSignal)
+    const byOurClockAlone = await tooLate()
+    const late = await tooLate()
 
     expect(knows(inTime, 'old', startMs + 9 * DAY_MS)).toBe(true)
+    expect(knows(byOurClockAlone, 'old', startMs + 10 * DAY_MS)).toBe(true)
     expect(knows(late, 'old', startMs + 10 * DAY_MS)).toBe(false)
     const tombstones = cluster.committed('ledger').filter(({ value }) => value === null)
     expect(tombstones.map(({ key }) => String(key))).toEqual(['main/seen/0'])
@@ -145,6 +148,7 @@ describe('retention', () => {
     const state = await first.recall(noSignal)
     await first.commit(state, news(state, 'a'), noSignal)
     const laterMs = startMs + 20 * DAY_MS
+    await ledgerOn(cluster, new VirtualClock({ startMs: laterMs })).recall(noSignal)
     const second = ledgerOn(cluster, new VirtualClock({ startMs: laterMs }))
     const owned = await second.recall(noSignal)
     await second.commit(owned, news(owned, 'b', laterMs), noSignal)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ENTRY_BYTES, RETENTION_DAYS, Seen } from '../../src/ledger/seen.ts'
+import { ENTRY_BYTES, RETENTION_DAYS } from '../../src/ledger/entry.ts'
+import { Seen } from '../../src/ledger/seen.ts'
 import { DAY_MS } from '../../src/model/window.ts'
 import { sighting } from '../support/calls.ts'
 
@@ -33,7 +34,7 @@ describe('seen', () => {
     const stored = before.rewrite(slot, printOf(1), 2, 0, now + DAY_MS)
 
     after.setToday(now + DAY_MS)
-    after.import(stored, 3)
+    after.import(stored, 0, now + DAY_MS, 3)
 
     expect(after.find(printOf(1), now + DAY_MS)).toMatchObject({
       sameContent: true,

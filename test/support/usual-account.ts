@@ -16,6 +16,8 @@ export const usualAccount: AccountOptions = {
   ],
   maxRowsPerRead: 5_000,
   ignored: new Set(),
+  updates: 'publish',
+  onRulesChange: 'adopt',
   settleMs: 5 * MINUTE_MS,
   retryFailedMs: 15 * MINUTE_MS,
   once: true,

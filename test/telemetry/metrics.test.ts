@@ -39,6 +39,7 @@ describe('the metrics page', () => {
       'schedule_stretch_ratio gauge',
       'seen_entries gauge',
       'settled_through_timestamp_seconds gauge',
+      'suppressed_total counter',
       'task_state gauge',
       'throttled_seconds_total counter',
       'transaction_duration_seconds histogram',

@@ -8,13 +8,14 @@ import { parseExposition } from './exposition.ts'
 
 const NOW_MS = Date.UTC(2026, 0, 2, 12)
 const window = { fromMs: Date.UTC(2026, 0, 2, 11, 30), untilMs: Date.UTC(2026, 0, 2, 12) }
-const counts = { rows: 120, created: 3, updated: 1, repeats: 116, rebased: 0, bad: 0, requests: 2 }
+const counts = { rows: 120, created: 3, updated: 1, repeats: 116, rebased: 0, suppressed: 0, bad: 0, requests: 2 }
 const commit: CommitSummary = {
   created: 3,
   updated: 1,
   deadLetters: { naive_time: 2 },
   repeats: 116,
   rebased: 4,
+  suppressed: 5,
   rows: 126,
   latenessMs: [30_000, 400_000, 0],
   changeDelayMs: [7_200_000],
@@ -174,6 +175,7 @@ describe('the log', () => {
         updated: 1,
         repeats: 116,
         rebased: 0,
+        suppressed: 0,
         bad: 0,
         requests: 2,
         msg: 'rows=120 new=3 updated=1 repeats=116 requests=2',
