@@ -54,6 +54,8 @@ export interface ReaderOptions {
   readonly maxRowsPerRead: number
   /** Fields whose changes are no changes. */
   readonly ignored: ReadonlySet<string>
+  /** By how much the clocks of the account's time zone are set within a window or near it, milliseconds; not given when it never is. */
+  readonly clockChangeMs?: (window: Window) => number
 }
 
 const MOST_READS = 3
@@ -195,7 +197,7 @@ export class WindowReader {
   private refuseImplausible(part: Window, calls: readonly Sighting[]): void {
     const outside = countOutside(part, calls)
     if (outside > 0) this.parts.note({ kind: 'row.outside', count: outside })
-    const shiftMs = constantShift(part, calls)
+    const shiftMs = constantShift(part, calls, this.options.clockChangeMs?.(part))
     if (shiftMs !== null) {
       throw new ConnectorError(
         'API_TIME_ZONE',

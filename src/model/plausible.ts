@@ -18,15 +18,16 @@ export function countOutside(window: Window, calls: readonly Sighting[]): number
 
 /**
  * The one shift, in milliseconds, that would bring at least half of a first page's rows into the window they were asked for; else `null`.
- * Of several, the one that brings in most, and the middle one of equals: in a long window, many would do.
+ * Of several, the one that brings in most, and the middle one of equals: in a long window, many would do. `clockChangeMs`: by how much the clocks
+ * of the API's time zone were set about then; times that happened twice are read as the earlier, which is no wrong zone.
  */
-export function constantShift(window: Window, calls: readonly Sighting[]): number | null {
+export function constantShift(window: Window, calls: readonly Sighting[], clockChangeMs = 0): number | null {
   const outside = calls.filter(({ call }) => isOutside(window, SECOND_MS, call.start_time, call.end_time))
   if (outside.length < FEWEST_ROWS || outside.length * 2 < calls.length) return null
   let most = Math.max(FEWEST_ROWS, Math.ceil(calls.length / 2))
   let best: number[] = []
   for (let shiftMs = -LARGEST_SHIFT_MS; shiftMs <= LARGEST_SHIFT_MS; shiftMs += SHIFT_STEP_MS) {
-    if (shiftMs === 0) continue
+    if (shiftMs === 0 || shiftMs === clockChangeMs) continue
     const inside = outside.filter(
       ({ call }) => call.start_time !== null && !isOutside(window, SECOND_MS, call.start_time - shiftMs, null),
     ).length
