@@ -22,15 +22,20 @@ export function countOutside(window: Window, calls: readonly Sighting[]): number
  * of the API's time zone were set about then; times that happened twice are read as the earlier, which is no wrong zone.
  */
 export function constantShift(window: Window, calls: readonly Sighting[], clockChangeMs = 0): number | null {
-  const outside = calls.filter(({ call }) => isOutside(window, SECOND_MS, call.start_time, call.end_time))
+  const isInsideBut = (shiftMs: number) => (sighting: Sighting) => {
+    const startMs = sighting.call.start_time
+    return startMs !== null && !isOutside(window, SECOND_MS, startMs - shiftMs, null)
+  }
+  const isTwice = isInsideBut(clockChangeMs)
+  const outside = calls.filter(
+    row => isOutside(window, SECOND_MS, row.call.start_time, row.call.end_time) && !(clockChangeMs !== 0 && isTwice(row)),
+  )
   if (outside.length < FEWEST_ROWS || outside.length * 2 < calls.length) return null
   let most = Math.max(FEWEST_ROWS, Math.ceil(calls.length / 2))
   let best: number[] = []
   for (let shiftMs = -LARGEST_SHIFT_MS; shiftMs <= LARGEST_SHIFT_MS; shiftMs += SHIFT_STEP_MS) {
-    if (shiftMs === 0 || shiftMs === clockChangeMs) continue
-    const inside = outside.filter(
-      ({ call }) => call.start_time !== null && !isOutside(window, SECOND_MS, call.start_time - shiftMs, null),
-    ).length
+    if (shiftMs === 0) continue
+    const inside = outside.filter(isInsideBut(shiftMs)).length
     if (inside < most) continue
     best = inside > most ? [shiftMs] : [...best, shiftMs]
     most = inside

@@ -1,8 +1,8 @@
 /** One account's life on an in-memory Kafka and a virtual clock, in front of whatever source it is given. */
 
 import { serialize } from 'node:v8'
-import { AccountTask } from '../../src/flow/account.ts'
-import type { Clock, Happening, Ownership, Source } from '../../src/ports.ts'
+import { type AccountOptions, AccountTask } from '../../src/flow/account.ts'
+import type { Clock, Encoder, Happening, Ownership, Source } from '../../src/ports.ts'
 import { ledgerOn } from './ledger-on-memory.ts'
 import type { MemoryCluster } from './memory-kafka.ts'
 import { soleOwner } from './sole-owner.ts'
@@ -18,6 +18,11 @@ export interface LifeSettings {
   readonly random?: () => number
   readonly maxRowsPerRead?: number
   readonly ownership?: Ownership
+  /** Anything else that is not as usual. */
+  readonly options?: Partial<AccountOptions>
+  /** Fingerprint of the record settings. */
+  readonly rules?: string
+  readonly encode?: Encoder['encode']
   /** Ends the life as the first signal of an operator would. */
   readonly stop?: AbortSignal
 }
@@ -36,6 +41,9 @@ export function lifeOf(settings: LifeSettings): AccountTask {
     maxRowsPerRead = 5_000,
     ownership = soleOwner(),
     stop = never,
+    options = {},
+    rules = 'rules-1',
+    encode = event => serialize(event),
   } = settings
   return new AccountTask(
     {
@@ -43,18 +51,18 @@ export function lifeOf(settings: LifeSettings): AccountTask {
       ledger: ledgerOn(
         cluster,
         clock,
-        { startFromMs },
+        { startFromMs, rules },
         () => source.notBeforeMs(),
         () => source.dialect(),
       ),
       ownership,
       // Read back by `memory-books.ts`; the Avro encoder has its own tests.
-      encoder: { encode: event => serialize(event) },
+      encoder: { encode },
       clock,
       random,
       note,
     },
-    { ...usualAccount, maxRowsPerRead, once },
+    { ...usualAccount, maxRowsPerRead, once, ...options },
     { soft: stop, hard: never },
   )
 }
