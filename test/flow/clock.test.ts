@@ -104,14 +104,17 @@ const JUMPS = [
 
 describe('a clock that is set', () => {
   test.each(JUMPS)('%s in mid-run fails the account until it is right again', async (_, aheadMs) => {
-    const { clock, live, verdict, requests } = await scene()
+    const { clock, cluster, live, verdict, requests } = await scene()
 
+    let anchorMs: number | undefined
     const { ending, codes } = await live(2 * HOUR_MS, ageMs => {
+      if (ageMs < 20 * MINUTE_MS) anchorMs = checkpointOn(cluster)?.coverage.anchorMs
       clock.aheadMs = ageMs > 20 * MINUTE_MS && ageMs < 50 * MINUTE_MS ? aheadMs : 0
     })
 
     expect(ending).toBe('stopped')
     expect(codes).toContain('API_CLOCK_SKEW')
+    expect(checkpointOn(cluster)?.coverage.anchorMs).toBe(anchorMs)
     expect(verdict()).toEqual(CLEAN)
     expect(requests()).toBeLessThan(1_000)
   })
