@@ -60,6 +60,8 @@ class TopicLedger implements Ledger {
   private readonly instance: string = randomUUID()
   private readonly offsets: Record<string, number[]> = {}
   private memory: LedgerMemory | null = null
+  /** What `look` found, for the recall after it: a large ledger takes seconds to read. */
+  private glanced: LedgerGlance | null = null
   private incarnation = 0
 
   constructor(parts: LedgerParts, options: LedgerOptions) {
@@ -68,7 +70,8 @@ class TopicLedger implements Ledger {
   }
 
   async look(signal: AbortSignal): ReturnType<Ledger['look']> {
-    const { checkpoint } = await this.glance(signal)
+    this.glanced = await this.glance(signal)
+    const { checkpoint } = this.glanced
     const dialect = checkpoint?.dialect ?? null
     return { notBeforeMs: this.notBeforeMs(checkpoint), dialect: dialect === null ? null : dialectFrom(dialect) }
   }
@@ -76,9 +79,10 @@ class TopicLedger implements Ledger {
   async recall(signal: AbortSignal): Promise<AccountState> {
     this.memory = null
     // Before fencing, so that wrong settings or a newer owner are found out without disturbing anybody.
-    const { newestMs } = await this.glance(signal)
+    const glance = this.glanced ?? (await this.glance(signal))
+    this.glanced = null
     await this.parts.publisher.open(signal)
-    const memory = await this.readBack(newestMs, signal)
+    const memory = await this.readBack(glance, signal)
     this.memory = memory
     this.incarnation = (memory.checkpoint?.incarnation ?? 0) + 1
     const { clock } = this.parts
@@ -144,10 +148,10 @@ class TopicLedger implements Ledger {
   }
 
   /** Everything, once it is ours alone. Records may have come since the glance; that is on the safe side. */
-  private async readBack(newestMs: number | null, signal: AbortSignal): Promise<LedgerMemory> {
+  private async readBack(glance: LedgerGlance, signal: AbortSignal): Promise<LedgerMemory> {
     const { clock, reader } = this.parts
     const { identity, partition, maxSeen } = this.options
-    const memory = new LedgerMemory(identity.account, maxSeen, new LedgerTime(clock, newestMs), clock.now())
+    const memory = new LedgerMemory(glance, maxSeen, new LedgerTime(clock, glance.newestMs), clock.now())
     await reader.read(identity.ledgerTopic, partition, record => memory.take(record), signal)
     await this.refuseForeign(memory, signal)
     Object.assign(this.offsets, structuredClone(memory.checkpoint?.offsets ?? {}))

@@ -16,19 +16,25 @@ export const BIRTH_KEY = 'birth'
 export const checkpointKey = (account: string): string => `${account}/checkpoint`
 export const deltaKey = (account: string, sequence: number | ''): string => `${account}/seen/${sequence}`
 
+/** Of the entries in the deltas some are written a second time: the index is rather made too small at first than too large for good. */
+const SELDOM_TOO_MANY = 0.9
 /** At most this many rule fingerprints can be told apart within one retention period. */
 const MOST_RULES = 255
 
 /** To whom a ledger partition belongs, and where one account stands in it. */
 export class LedgerGlance {
+  /** Bytes of the account's deltas, more or less: how much a memory of them will hold. */
+  deltaBytes = 0
   birth: Birth | null = null
   checkpoint: Checkpoint | null = null
   /** When the newest record was written, by whoever wrote it; epoch milliseconds. */
   newestMs: number | null = null
-  protected readonly account: string
+  readonly account: string
+  protected readonly deltaPrefix: string
 
   constructor(account: string) {
     this.account = account
+    this.deltaPrefix = deltaKey(account, '')
   }
 
   /** Takes one committed record; records of other accounts in the same partition pass by. */
@@ -36,6 +42,7 @@ export class LedgerGlance {
     this.newestMs = timestampMs
     if (key === BIRTH_KEY) this.birth = value === null ? null : decodeBirth(value)
     else if (key === checkpointKey(this.account)) this.checkpoint = value === null ? null : decodeCheckpoint(value)
+    else if (value !== null && key.startsWith(this.deltaPrefix)) this.deltaBytes += value.length
   }
 }
 
@@ -49,16 +56,15 @@ export class LedgerMemory extends LedgerGlance {
   private readonly live = new LiveDeltas()
   private readonly time: LedgerTime
   private readonly beganMs: number
-  private readonly deltaPrefix: string
 
   /** `nowMs`: our clock, as the reading begins. */
-  constructor(account: string, maxSeen: number, time: LedgerTime, nowMs: number) {
+  constructor({ account, deltaBytes }: LedgerGlance, maxSeen: number, time: LedgerTime, nowMs: number) {
     super(account)
     this.time = time
     this.beganMs = time.at(nowMs)
-    this.deltaPrefix = deltaKey(account, '')
     this.seen = new Seen(maxSeen, atMs => time.at(atMs))
     this.seen.setToday(nowMs)
+    this.seen.reserve(Math.floor((deltaBytes / ENTRY_BYTES) * SELDOM_TOO_MANY))
   }
 
   override take(record: LedgerRecord): void {

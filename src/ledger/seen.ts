@@ -20,6 +20,7 @@ import {
   repacked,
   revisionOf,
 } from './entry.ts'
+import { indexWord, isTagged, place, slotIn } from './index-word.ts'
 
 const SEGMENT_ENTRIES = 4_096
 const SHARDS = 256
@@ -29,7 +30,7 @@ const GROWTH = 1.3
 
 export class Seen implements SeenIndex {
   private readonly segments: Uint32Array[] = []
-  /** Per shard: entry number + 1, 0 is free. */
+  /** Per shard: entry number + 1 and the tag, 0 is free. */
   private readonly shards: Uint32Array[] = Array.from({ length: SHARDS }, () => new Uint32Array(FIRST_CAPACITY))
   private readonly used = new Uint32Array(SHARDS)
   private readonly free: number[] = []
@@ -132,6 +133,12 @@ export class Seen implements SeenIndex {
     words[at + 10] = repacked(stored[from + 10] ?? 0, dayOf(writtenMs), rules)
   }
 
+  /** Makes room for so many entries at once, so that taking them in does not grow the index step by step. */
+  reserve(entries: number): void {
+    const length = Math.ceil(Math.min(entries, this.maxEntries) / SHARDS / FULLEST)
+    for (let number = 0; number < SHARDS; number += 1) if ((this.shards[number]?.length ?? 0) < length) this.grow(number, length)
+  }
+
   /** Days up to which entries count as alive; called with the ledger's clock before importing. */
   setToday(nowMs: number): void {
     this.today = dayOf(this.ageAt(nowMs))
@@ -160,9 +167,11 @@ export class Seen implements SeenIndex {
     for (let at = b % shard.length; ; at = at + 1 === shard.length ? 0 : at + 1) {
       const entry = shard[at] ?? 0
       if (entry === 0) return -1
-      const words = this.segmentOf(entry - 1)
-      const here = offsetOf(entry - 1)
-      if (words[here] === a && words[here + 1] === b && words[here + 2] === c && words[here + 3] === d) return entry - 1
+      if (!isTagged(entry, c)) continue
+      const slot = slotIn(entry)
+      const words = this.segmentOf(slot)
+      const here = offsetOf(slot)
+      if (words[here] === a && words[here + 1] === b && words[here + 2] === c && words[here + 3] === d) return slot
     }
   }
 
@@ -178,7 +187,7 @@ export class Seen implements SeenIndex {
     if ((this.used[number] ?? 0) + 1 > (this.shards[number]?.length ?? 0) * FULLEST) this.grow(number)
     const slot = this.free.pop() ?? this.entries++
     if (slot >= this.segments.length * SEGMENT_ENTRIES) this.segments.push(new Uint32Array(SEGMENT_ENTRIES * ENTRY_WORDS))
-    this.place(this.shards[number] ?? new Uint32Array(1), print[from + 1] ?? 0, slot)
+    place(this.shards[number] ?? new Uint32Array(1), print[from + 1] ?? 0, indexWord(slot, print[from + 2] ?? 0))
     this.used[number] = (this.used[number] ?? 0) + 1
     return slot
   }
@@ -193,30 +202,25 @@ export class Seen implements SeenIndex {
   }
 
   /** Drops what has expired, then makes room. */
-  private grow(number: number): void {
+  private grow(number: number, leastLength = 0): void {
     const old = this.shards[number] ?? new Uint32Array(1)
-    const alive = new Uint32Array(old.length)
+    const [alive, hashes] = [new Uint32Array(old.length), new Uint32Array(old.length)]
     let count = 0
     for (const entry of old) {
       if (entry === 0) continue
-      if (ageDaysOf(this.segmentOf(entry - 1)[offsetOf(entry - 1) + 10] ?? 0, this.today) > RETENTION_DAYS)
-        this.free.push(entry - 1)
-      else alive[count++] = entry
+      const slot = slotIn(entry)
+      const [words, at] = [this.segmentOf(slot), offsetOf(slot)]
+      if (ageDaysOf(words[at + 10] ?? 0, this.today) > RETENTION_DAYS) this.free.push(slot)
+      else {
+        hashes[count] = words[at + 1] ?? 0
+        alive[count++] = entry
+      }
     }
     const crowded = count + 1 > old.length * (FULLEST / GROWTH)
-    const shard = new Uint32Array(crowded ? Math.ceil(old.length * GROWTH) : old.length)
-    for (let index = 0; index < count; index += 1) {
-      const slot = (alive[index] ?? 0) - 1
-      this.place(shard, this.segmentOf(slot)[offsetOf(slot) + 1] ?? 0, slot)
-    }
+    const shard = new Uint32Array(Math.max(leastLength, crowded ? Math.ceil(old.length * GROWTH) : old.length))
+    for (let index = 0; index < count; index += 1) place(shard, hashes[index] ?? 0, alive[index] ?? 0)
     this.shards[number] = shard
     this.used[number] = count
-  }
-
-  private place(shard: Uint32Array, hash: number, slot: number): void {
-    let at = hash % shard.length
-    while (shard[at] !== 0) at = at + 1 === shard.length ? 0 : at + 1
-    shard[at] = slot + 1
   }
 
   private segmentOf(slot: number): Uint32Array {
