@@ -44,6 +44,8 @@ export function brokerSettings(node: Node, nodes: readonly Node[]): Record<strin
     'group.initial.rebalance.delay.ms': '0',
     // Calls keep their own time; a test about last month must not lose its records to retention.
     'log.retention.ms': '-1',
+    // What may be compacted is, within seconds.
+    'log.cleaner.backoff.ms': '500',
     // A killed broker and a dead producer's transaction are noticed within seconds, not tens of them.
     'broker.heartbeat.interval.ms': '500',
     'broker.session.timeout.ms': '3000',
