@@ -179,7 +179,17 @@ function createAccountLedger({ settings, account, shared, topics, states, mode }
   return createLedger(
     { ...shared.publisherOf(partition).view(), topics, clock, ...learned },
     {
-      identity: identityFrom(settings, account, ledgerPartitions),
+      identity: {
+        name,
+        account: account.id,
+        labels: settings.accounts.map(({ id }) => id),
+        sid: account.sid,
+        ledgerTopic: kafka.topics.ledger,
+        ledgerPartitions,
+        eventsTopic: kafka.topics.events,
+        deadLettersTopic: kafka.topics.deadLetters,
+        filters: filtersText(settings.api.filters),
+      },
       partition,
       maxSeen: records.maxSeen,
       startFromMs: polling.startFromMs,

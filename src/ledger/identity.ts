@@ -12,6 +12,8 @@ export interface Identity {
   /** The setting `name`. */
   readonly name: string
   readonly account: string
+  /** All accounts of the settings, this one among them; a SID that two of them share is meant to be read twice. */
+  readonly labels?: readonly string[]
   readonly sid: string
   readonly ledgerTopic: string
   readonly ledgerPartitions: number
@@ -96,6 +98,14 @@ export function assertOurs(identity: Identity, birth: Birth | null, checkpoint: 
       `account "${account}" was read with ${shown(checkpoint.filters)} so far and has ${shown(identity.filters)} now, so what its ledger calls covered would not be: restore api.filters, or give the connector a new \`name\`, or a new ledger topic with --first-start`,
     )
   }
+}
+
+/** Throws `LEDGER_MISMATCH` when another account of this ledger was read with our SID: all its calls would be published again. */
+export function assertSidIsNew(identity: Identity, account: string, checkpoint: Checkpoint): void {
+  refuseUnless(
+    checkpoint.sidHash !== sidHashOf({ ...identity, account }),
+    `the SID of account "${identity.account}" was read as account "${account}" so far, and all its calls would be published again: restore the id "${account}", or give the connector a new ledger topic (kafka.topics.ledger) with --first-start`,
+  )
 }
 
 function shown(filters: string): string {

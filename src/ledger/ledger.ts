@@ -8,21 +8,12 @@ import { startCoverage } from '../model/coverage.ts'
 import { type Dialect, dialectFrom, dialectText } from '../model/dialect.ts'
 import { NO_LATENESS } from '../model/lateness.ts'
 import type { AccountState } from '../model/state.ts'
-import type {
-  Chunk,
-  Clock,
-  Ledger,
-  LedgerReader,
-  LedgerRecord,
-  Message,
-  Topics,
-  TransactionalPublisher,
-  WrittenOffsets,
-} from '../ports.ts'
-import { type Checkpoint, decodeBirth, encodeBirth, encodeCheckpoint, encodeDelta } from './codec.ts'
+import type { Chunk, Clock, Ledger, LedgerReader, Message, Topics, TransactionalPublisher, WrittenOffsets } from '../ports.ts'
+import { type Checkpoint, encodeBirth, encodeCheckpoint, encodeDelta } from './codec.ts'
 import { assertNotForgotten, assertNotRecreated, assertOurs, birthOf, type Identity, sidHashOf } from './identity.ts'
 import { LedgerTime } from './ledger-time.ts'
 import { BIRTH_KEY, checkpointKey, deltaKey, LedgerGlance, LedgerMemory, packEntries } from './memory.ts'
+import { isBorn } from './neighbours.ts'
 
 export interface LedgerParts {
   readonly publisher: TransactionalPublisher
@@ -186,7 +177,7 @@ class TopicLedger implements Ledger {
    * What the ledger says of the output topics must agree with what they hold. Their ends are taken before the births are looked for: another
    * account that publishes for the first time meanwhile has claimed before, so its birth is found.
    */
-  private async compareOutput({ checkpoint, birth }: LedgerGlance, signal: AbortSignal): Promise<void> {
+  private async compareOutput({ checkpoint }: LedgerGlance, signal: AbortSignal): Promise<void> {
     const { identity, firstStart } = this.options
     const { eventsTopic, deadLettersTopic } = identity
     const events = await this.parts.topics.offsets(eventsTopic, signal)
@@ -194,26 +185,12 @@ class TopicLedger implements Ledger {
       const letters = await this.parts.topics.offsets(deadLettersTopic, signal)
       assertNotRecreated(eventsTopic, checkpoint.offsets[eventsTopic] ?? [], events)
       assertNotRecreated(deadLettersTopic, checkpoint.offsets[deadLettersTopic] ?? [], letters)
-    } else if (birth === null && !(await this.isBorn(signal)) && !firstStart) {
+    } else if (!(await isBorn(this.parts.reader, identity, signal)) && !firstStart) {
       assertNotForgotten(
         identity,
         [...events.values()].reduce((sum, { low, high }) => sum + high - low, 0n),
       )
     }
-  }
-
-  /** Whether any account has ever claimed a partition of this topic. Every birth must be ours, or the whole topic is somebody else's. */
-  private async isBorn(signal: AbortSignal): Promise<boolean> {
-    const { identity } = this.options
-    let isBorn = false
-    const onRecord = ({ key, value }: LedgerRecord) => {
-      if (key !== BIRTH_KEY || value === null) return
-      assertOurs(identity, decodeBirth(value), null)
-      isBorn = true
-    }
-    for (let partition = 0; partition < identity.ledgerPartitions; partition += 1)
-      await this.parts.reader.peek(identity.ledgerTopic, partition, onRecord, signal)
-    return isBorn
   }
 
   private checkpointBytes(state: AccountState, nowMs: number): Buffer {

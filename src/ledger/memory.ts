@@ -14,6 +14,8 @@ import { Seen } from './seen.ts'
 
 export const BIRTH_KEY = 'birth'
 export const checkpointKey = (account: string): string => `${account}/checkpoint`
+/** The account whose checkpoint has this key, else `null`. */
+export const accountOfCheckpoint = (key: string): string | null => /^(.+)\/checkpoint$/.exec(key)?.[1] ?? null
 export const deltaKey = (account: string, sequence: number | ''): string => `${account}/seen/${sequence}`
 
 /** Of the entries in the deltas some are written a second time: the index is rather made too small at first than too large for good. */

@@ -160,6 +160,68 @@ test('a transaction that a stranger leaves open on the events topic is not mista
   await expect(ledgerOn(cluster, clock()).recall(noSignal)).resolves.toMatchObject({ incarnation: 2 })
 })
 
+test.each([0, 1])(
+  'a SID under a new label is refused with the remedy, also when the old one lives in partition %i',
+  async partition => {
+    const cluster = await memoryCluster(2)
+    const as = (account: string, at: number) =>
+      processOn(cluster, clock(), 2)(account, at, { identity: { ...identity, account, ledgerPartitions: 2 } })
+    const owner = as('old', partition)
+    const state = await owner.recall(noSignal)
+
+    await expect(as('new', 0).recall(noSignal)).rejects.toMatchObject({
+      code: 'LEDGER_MISMATCH',
+      message: expect.stringMatching(
+        /the SID of account "new" was read as account "old" so far.*restore the id "old".*--first-start/,
+      ),
+    })
+    await owner.commit(state, news(state, 'one'), noSignal)
+    expect(cluster.committed('ledger').map(({ key }) => String(key))).not.toContain('new/checkpoint')
+  },
+)
+
+test('a SID that the settings give to two labels at once is read under both', async () => {
+  const cluster = await memoryCluster()
+  const labels = ['one', 'two']
+  const as = (account: string) => processOn(cluster, clock())(account, 0, { identity: { ...identity, account, labels } })
+  await as('one').recall(noSignal)
+
+  await expect(as('two').recall(noSignal)).resolves.toMatchObject({ incarnation: 1 })
+})
+
+describe('two accounts that exchange their labels', () => {
+  const sids = ['HX0000000001US', 'HX0000000002US'] as const
+
+  test.each([
+    ['in one partition', 0],
+    ['each in a partition of its own', 1],
+  ])('%s are both refused with the remedy, and nobody is fenced', async (_, partition) => {
+    const cluster = await memoryCluster(2)
+    const under = (ledgerOf: ReturnType<typeof processOn>, account: string, sid: string) =>
+      ledgerOf(account, account === 'a' ? 0 : partition, { identity: { ...identity, account, sid, ledgerPartitions: 2 } })
+    const before = processOn(cluster, clock(), 2)
+    const [a, b] = [under(before, 'a', sids[0]), under(before, 'b', sids[1])]
+    const [ofA, ofB] = [await a.recall(noSignal), await b.recall(noSignal)]
+
+    const now = processOn(cluster, clock(), 2)
+    for (const [account, sid] of [
+      ['a', sids[1]],
+      ['b', sids[0]],
+    ] as const) {
+      await expect(under(now, account, sid).recall(noSignal)).rejects.toMatchObject({
+        code: 'LEDGER_MISMATCH',
+        message: expect.stringMatching(
+          `account "${account}" has another SID .*restore the SID, or give the new SID a new account id`,
+        ),
+      })
+    }
+    await a.commit(ofA, news(ofA, 'one'), noSignal)
+    await b.commit(ofB, news(ofB, 'two'), noSignal)
+
+    expect(cluster.committed('events')).toHaveLength(2)
+  })
+})
+
 describe('the filters a ledger was written under', () => {
   const under = (bridge: string[], status: string[]) => ({
     identity: { ...identity, filters: filtersText({ bridge, status }) },
@@ -237,7 +299,7 @@ test('the dialect that an account learned is what its next life finds, and that 
   known = dialect
   await ledger.commit(state, { rest: [], entries: [] }, noSignal)
 
-  const stranger = ledgerOn(cluster, clock(), { identity: { ...identity, account: 'other' } })
+  const stranger = ledgerOn(cluster, clock(), { identity: { ...identity, account: 'other', sid: 'HX-other' } })
 
   expect(before.dialect).toBeNull()
   expect((await ledgerOn(cluster, clock()).look(noSignal)).dialect).toEqual(dialect)

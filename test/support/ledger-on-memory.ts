@@ -65,7 +65,7 @@ export function processOn(cluster: MemoryCluster, clock: Clock, ledgerPartitions
     const producer = shared.get(partition) ?? new SharedPublisher({ publisher, reader, clock })
     shared.set(partition, producer)
     const parts = { ...producer.view(), topics: cluster.topics(), clock, notBeforeMs: () => 0, dialect: () => null }
-    const own = { ...identity, account, ledgerPartitions }
+    const own = { ...identity, account, sid: `HX-${account}`, ledgerPartitions }
     return createLedger(parts, { ...usualOptions, identity: own, partition, ...overrides })
   }
 }
