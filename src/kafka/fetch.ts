@@ -26,7 +26,7 @@ const [latest, earliest] = [-1, -2]
 const maxWaitMs = 500
 
 /** Bytes asked for at once. One batch more than this is answered whole; two answers are held at a time. */
-const maxBytes = 8 * 1024 * 1024
+const maxBytes = 2 * 1024 * 1024
 
 /**
  * Reads on from `offset`, up to the last stable offset. `null` when the broker answered nothing for the partition (it throttles us). Throws

@@ -25,7 +25,7 @@ const pollMs = 250
 const turnMs = 20
 
 /**
- * Each `read` opens a connection of its own. Keys and values handed over are views of fetched memory, up to 8 MiB a piece: copy what is kept
+ * Each `read` opens a connection of its own. Keys and values handed over are views of fetched memory, up to 2 MiB a piece: copy what is kept
  * for long. Besides the port's errors throws `KAFKA_UNREACHABLE`, `KAFKA_UNAUTHORIZED`, `TOPIC_MISSING`, `TOPIC_MISCONFIGURED`, and
  * `LEDGER_UNREADABLE` for a damaged batch.
  */

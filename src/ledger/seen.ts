@@ -1,6 +1,6 @@
 /**
  * `seen`: the memory of every call within retention, in 44 bytes an entry plus about 5 for the index. Entries lie in segments of plain words
- * that are never moved; the index is open addressing in 256 shards, each grown alone, so that growing never stops the program for long.
+ * that are never moved; the index is open addressing in 1,024 shards, each grown alone, so that growing never stops the program for long.
  * A JavaScript `Map` would take four times the memory and end at 16.7 million entries.
  */
 import { ConnectorError } from '../errors.ts'
@@ -23,7 +23,7 @@ import {
 import { indexWord, isTagged, place, slotIn } from './index-word.ts'
 
 const SEGMENT_ENTRIES = 4_096
-const SHARDS = 256
+const SHARDS = 1_024
 const FIRST_CAPACITY = 16
 const FULLEST = 0.85
 const GROWTH = 1.3
@@ -163,7 +163,7 @@ export class Seen implements SeenIndex {
   /** The slot that holds the id found at `from`, or -1. */
   private locate(print: Uint32Array, from: number): number {
     const [a, b, c, d] = [print[from] ?? 0, print[from + 1] ?? 0, print[from + 2] ?? 0, print[from + 3] ?? 0]
-    const shard = this.shards[a & 0xff] ?? new Uint32Array(1)
+    const shard = this.shards[a % SHARDS] ?? new Uint32Array(1)
     for (let at = b % shard.length; ; at = at + 1 === shard.length ? 0 : at + 1) {
       const entry = shard[at] ?? 0
       if (entry === 0) return -1
@@ -183,7 +183,7 @@ export class Seen implements SeenIndex {
         `records.maxSeen: ${this.maxEntries} calls are remembered and none may be forgotten yet; raise records.maxSeen (50 bytes of memory each)`,
       )
     }
-    const number = (print[from] ?? 0) & 0xff
+    const number = (print[from] ?? 0) % SHARDS
     if ((this.used[number] ?? 0) + 1 > (this.shards[number]?.length ?? 0) * FULLEST) this.grow(number)
     const slot = this.free.pop() ?? this.entries++
     if (slot >= this.segments.length * SEGMENT_ENTRIES) this.segments.push(new Uint32Array(SEGMENT_ENTRIES * ENTRY_WORDS))

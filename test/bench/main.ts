@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: the whole pipeline against a pre-rendered local API, on a real Kafka, until a read_committed consumer has every record;
- * then the same range again; after that, in virtual time, what a day costs in requests (`day.ts`). Prints what it measured with the machine it
+ * then the same range again; after that, how long five million calls take to recall (`recall.ts`) and, in virtual time, what a day costs in
+ * requests (`day.ts`). Prints what it measured with the machine it
  * was measured on, and writes it to `results.md`.
  */
 import { spawn } from 'node:child_process'
@@ -14,6 +15,7 @@ import { Connector, type LogLine, settingsFor } from '../support/connector.ts'
 import { consumeAll, countWithPerfTest } from '../support/independent-consumer.ts'
 import { type Platform, startPlatform } from '../support/platform/platform.ts'
 import { daySection, measureDay } from './day.ts'
+import { recallSection } from './recall.ts'
 import { machineText, type Section, sectionText, versionText, whole, writeSection } from './results.ts'
 
 const { calls, compression } = new Command('bench')
@@ -133,8 +135,9 @@ try {
       `${machineText()}, shared by connector, API, broker (${platform.kind}), registry and consumer.`,
     rows: await bench(platform, api),
   }
+  const recall = await recallSection(platform)
   const day = await daySection(await measureDay())
-  for (const section of [throughput, day]) {
+  for (const section of [throughput, recall, day]) {
     process.stdout.write(sectionText(section))
     await writeSection(section)
   }
