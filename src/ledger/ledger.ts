@@ -40,6 +40,8 @@ export interface LedgerOptions {
 
 /** Tombstones written along with one commit; nine days of deltas go in a few commits. */
 const MOST_TOMBSTONES = 500
+/** A look around is good for so long; a standby may wait for days between it and the recall. */
+const FRESH_MS = 60_000
 
 export function createLedger(parts: LedgerParts, options: LedgerOptions): Ledger {
   return new TopicLedger(parts, options)
@@ -52,7 +54,7 @@ class TopicLedger implements Ledger {
   private readonly offsets: Record<string, number[]> = {}
   private memory: LedgerMemory | null = null
   /** What `look` found, for the recall after it: a large ledger takes seconds to read. */
-  private glanced: LedgerGlance | null = null
+  private glanced: { readonly found: LedgerGlance; readonly atMs: number } | null = null
   private incarnation = 0
 
   constructor(parts: LedgerParts, options: LedgerOptions) {
@@ -61,8 +63,9 @@ class TopicLedger implements Ledger {
   }
 
   async look(signal: AbortSignal): ReturnType<Ledger['look']> {
-    this.glanced = await this.glance(signal)
-    const { checkpoint } = this.glanced
+    const found = await this.glance(signal)
+    this.glanced = { found, atMs: this.parts.clock.monotonic() }
+    const { checkpoint } = found
     const dialect = checkpoint?.dialect ?? null
     return { notBeforeMs: this.notBeforeMs(checkpoint), dialect: dialect === null ? null : dialectFrom(dialect) }
   }
@@ -70,7 +73,8 @@ class TopicLedger implements Ledger {
   async recall(signal: AbortSignal): Promise<AccountState> {
     this.memory = null
     // Before fencing, so that wrong settings or a newer owner are found out without disturbing anybody.
-    const glance = this.glanced ?? (await this.glance(signal))
+    const isFresh = this.glanced !== null && this.parts.clock.monotonic() - this.glanced.atMs < FRESH_MS
+    const glance = (isFresh ? this.glanced?.found : null) ?? (await this.glance(signal))
     this.glanced = null
     await this.parts.publisher.open(signal)
     const memory = await this.readBack(glance, signal)
