@@ -2,6 +2,9 @@
  * The ledger's records as bytes: plain Avro, with the schemas compiled in and never in the registry, because a registry outage must not
  * block recovery. Every record begins with `format` and `minReader`; later formats only append fields, so that this release can read the
  * beginning of what its successor writes.
+ *
+ * To append a field once 0.1.0 is out: raise `FORMAT`, leave `minReader`, keep the schema of before beside the new one and read records of a
+ * lower `format` with it, the field at its default. `minReader` is raised only by what would be misread, one release after its reader.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
