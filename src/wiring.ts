@@ -11,7 +11,7 @@ import type { Budget } from './kaleyra/budget.ts'
 import { NORMALISER_VERSION } from './kaleyra/normalise.ts'
 import { createKaleyraSource } from './kaleyra/source.ts'
 import { createClockChange } from './kaleyra/zones.ts'
-import { filtersText } from './ledger/identity.ts'
+import { identityFrom } from './ledger/identity.ts'
 import { createLedger } from './ledger/ledger.ts'
 import { secretsIn } from './model/complaints.ts'
 import { protectionOf } from './model/number-protection.ts'
@@ -179,17 +179,7 @@ function createAccountLedger({ settings, account, shared, topics, states, mode }
   return createLedger(
     { ...shared.publisherOf(partition).view(), topics, clock, ...learned },
     {
-      identity: {
-        name,
-        account: account.id,
-        labels: settings.accounts.map(({ id }) => id),
-        sid: account.sid,
-        ledgerTopic: kafka.topics.ledger,
-        ledgerPartitions,
-        eventsTopic: kafka.topics.events,
-        deadLettersTopic: kafka.topics.deadLetters,
-        filters: filtersText(settings.api.filters),
-      },
+      identity: identityFrom(settings, account, ledgerPartitions),
       partition,
       maxSeen: records.maxSeen,
       startFromMs: polling.startFromMs,
@@ -222,7 +212,7 @@ function accountOptions({ settings, account, states, mode }: AccountWiring): Acc
 }
 
 /** Two runs with the same fingerprint make the same record out of the same row, or none. */
-function rulesOf({ records }: Settings, { timeZone }: AccountSettings): string {
+export function rulesOf({ records }: Settings, { timeZone }: AccountSettings): string {
   const { optIn, ignoreChangesIn, updates, privacy, hmacKey } = records
   const numbers = [privacy.from_number, privacy.to_number, privacy.bridge_number, protectionOf(privacy, hmacKey).hmac_key_id]
   const rules = [NORMALISER_VERSION, timeZone ?? '', [...optIn].sort(), [...ignoreChangesIn].sort(), numbers, updates]

@@ -10,6 +10,7 @@ import type { Place } from './fetch.ts'
 import { PartitionLeader } from './partition-leader.ts'
 import { committedRecords, partitionEnds, type Scan } from './partition-scan.ts'
 import type { StoredRecord } from './record-batch.ts'
+import { Turn } from './turn.ts'
 
 export interface LedgerReaderOptions {
   readonly client: KafkaClient
@@ -21,8 +22,6 @@ export interface LedgerReaderOptions {
 }
 
 const pollMs = 250
-/** After so long the program gets a turn for everything else, heartbeats among it. */
-const turnMs = 20
 
 /**
  * Each `read` opens a connection of its own. Keys and values handed over are views of fetched memory, up to 2 MiB a piece: copy what is kept
@@ -35,8 +34,12 @@ export function createLedgerReader(options: LedgerReaderOptions): LedgerReader {
     try {
       const scan = { place, leader, signal, unreadable }
       const { low, stable } = await ends(options, scan)
+      const turn = new Turn(options.clock, signal)
       for await (const records of committedRecords(options, scan, { from: low, until: stable }))
-        for (const record of records) onRecord(ledgerRecord(place, record))
+        for (const record of records) {
+          onRecord(ledgerRecord(place, record))
+          await turn.giveWhenDue()
+        }
     } finally {
       leader.cut()
     }
@@ -63,78 +66,6 @@ async function settledEnds(options: LedgerReaderOptions, scan: Scan): Promise<Pa
     ends = await partitionEnds(options, scan)
   }
   return ends
-}
-
-/** Hands over every committed record of `[from, end)`. The next answer is on its way while one is handed over. */
-async function handOver(
-  options: LedgerReaderOptions,
-  place: Place,
-  leader: PartitionLeader,
-  range: { readonly from: bigint; readonly end: bigint },
-  onRecord: (record: LedgerRecord) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const fetch = (offset: bigint, deadline: Deadline) => {
-    const answer = leader.ask(broker => fetchFrom(broker, place, offset), deadline)
-    answer.catch(() => {})
-    return answer
-  }
-  const turn = new Turn(options.clock, signal)
-  let { from } = range
-  let deadline = patience(options, place, signal)
-  let coming = from < range.end ? fetch(from, deadline) : null
-  while (coming !== null) {
-    const { batches, committed } = decoded(place, await coming)
-    const next = batches.at(-1)?.nextOffset ?? from
-    if (next > from) {
-      deadline = patience(options, place, signal)
-      coming = next < range.end ? fetch(next, deadline) : null
-      for (const batch of committed) {
-        for (const record of recordsWithin(place, batch, from, range.end)) {
-          onRecord(record)
-          await turn.giveWhenDue()
-        }
-      }
-      from = next
-    } else {
-      // Throttled, or no batch where one must be. Never taken for the end: the deadline decides.
-      deadline.remember(new Error(`no batch at offset ${from} of ${range.end}`))
-      await deadline.pause(pollMs)
-      coming = fetch(from, deadline)
-    }
-  }
-}
-
-/** Gives the event loop a turn now and then; throws `STOPPED` when the signal aborts. */
-class Turn {
-  readonly #clock: Clock
-  readonly #signal: AbortSignal
-  #lastMs: number
-
-  constructor(clock: Clock, signal: AbortSignal) {
-    this.#clock = clock
-    this.#signal = signal
-    this.#lastMs = clock.monotonic()
-  }
-
-  async giveWhenDue(): Promise<void> {
-    if (this.#clock.monotonic() - this.#lastMs < turnMs) return
-    await this.#clock.sleep(1, this.#signal)
-    this.#lastMs = this.#clock.monotonic()
-  }
-}
-
-function decoded(place: Place, answer: FetchAnswer | null) {
-  return readable(place, () => {
-    const batches = batchesOf(answer?.records ?? Buffer.alloc(0))
-    return { batches, committed: [...committedOf(batches, answer?.aborted ?? [])] }
-  })
-}
-
-/** A batch may begin before the offset asked for, and end after the last one wanted. */
-function recordsWithin(place: Place, batch: RecordBatch, from: bigint, end: bigint): LedgerRecord[] {
-  const stored = readable(place, () => [...recordsOf(batch)])
-  return stored.filter(({ offset }) => offset >= from && offset < end).map(record => ledgerRecord(place, record))
 }
 
 function ledgerRecord(place: Place, { key, value, timestampMs, offset }: StoredRecord): LedgerRecord {

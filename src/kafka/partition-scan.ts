@@ -46,7 +46,7 @@ export async function partitionEnds(
 
 /**
  * Every committed record of the range, batch by batch, in order. The next answer is on its way while one is handed over. Keys and values are
- * views of fetched memory, up to 8 MiB a piece: copy what is kept for long.
+ * views of fetched memory, up to 2 MiB a piece: copy what is kept for long.
  */
 export async function* committedRecords(
   options: ScanOptions,

@@ -9,7 +9,7 @@ import type { Place } from './fetch.ts'
 import { PartitionLeader } from './partition-leader.ts'
 import { committedRecords, partitionEnds, type ScanOptions } from './partition-scan.ts'
 
-/** Each scan opens a connection of its own. Keys and values are views of fetched memory, up to 8 MiB a piece: copy what is kept for long. */
+/** Each scan opens a connection of its own. Keys and values are views of fetched memory, up to 2 MiB a piece: copy what is kept for long. */
 export function createTopicScanner(options: ScanOptions): TopicScanner {
   return {
     async *scan(topic, partition, range, signal) {

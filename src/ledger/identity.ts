@@ -24,10 +24,15 @@ export interface Identity {
 }
 
 /** To whom the ledger of an account in the settings belongs, whoever opens it. */
-export function identityFrom({ name, api, kafka }: Settings, { id, sid }: AccountSettings, ledgerPartitions: number): Identity {
+export function identityFrom(
+  { name, accounts, api, kafka }: Settings,
+  { id, sid }: AccountSettings,
+  ledgerPartitions: number,
+): Identity {
   const { events, deadLetters, ledger } = kafka.topics
   const topics = { ledgerTopic: ledger, eventsTopic: events, deadLettersTopic: deadLetters }
-  return { name, account: id, sid, ...topics, ledgerPartitions, filters: filtersText(api.filters) }
+  const labels = accounts.map(account => account.id)
+  return { name, account: id, labels, sid, ...topics, ledgerPartitions, filters: filtersText(api.filters) }
 }
 
 /** More than this of a checkpoint's 32 KB is not spent on filters. */

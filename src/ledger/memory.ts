@@ -115,10 +115,15 @@ export class LedgerMemory extends LedgerGlance {
     const indexes: (number | undefined)[] = []
     for (let from = 0; from < words.length; from += ENTRY_WORDS) {
       const listed = (words[from + 10] ?? 0) & 0xff
-      const index = indexes[listed] ?? this.indexOfRules(this.listedRules(sequence, delta.rules[listed]))
+      const index = indexes[listed] ?? this.indexOfUsed(this.listedRules(sequence, delta.rules[listed]), delta.writtenAt)
       indexes[listed] = index
       this.seen.import(words, from, writtenMs, index)
     }
+  }
+
+  private indexOfUsed(fingerprint: string, sinceMs: number): number {
+    if (!this.rulesSinceMs.has(fingerprint)) this.rulesSinceMs.set(fingerprint, sinceMs)
+    return this.indexOfRules(fingerprint)
   }
 
   private listedRules(sequence: number, fingerprint: string | undefined): string {

@@ -112,6 +112,12 @@ export class Seen implements SeenIndex {
     return words.slice(at, at + ENTRY_WORDS)
   }
 
+  /** The content of an entry, as `contentHash` reads it: words 4 and 5. */
+  contentAt(slot: number): Uint32Array {
+    const at = offsetOf(slot)
+    return this.segmentOf(slot).subarray(at, at + FINGERPRINT_WORDS)
+  }
+
   refuse(entry: StoredEntry): StoredEntry {
     // Without digests of what was never published, so that the event after it names every field it gives.
     const refused = refusedOf(entry)

@@ -5,7 +5,8 @@
 import type { LedgerSnapshot, LedgerView } from '../looking-ports.ts'
 import type { Clock, LedgerReader } from '../ports.ts'
 import { assertOurs, type Identity } from './identity.ts'
-import { LedgerMemory } from './memory.ts'
+import { LedgerTime } from './ledger-time.ts'
+import { LedgerGlance, LedgerMemory } from './memory.ts'
 
 export interface LedgerViewParts {
   readonly reader: LedgerReader
@@ -25,7 +26,7 @@ export function createLedgerView({ reader, clock }: LedgerViewParts, options: Le
   const { identity, partition, maxSeen, rules } = options
   return {
     async peek(signal): Promise<LedgerSnapshot> {
-      const memory = new LedgerMemory(identity.account, maxSeen, clock.now())
+      const memory = new LedgerMemory(new LedgerGlance(identity.account), maxSeen, new LedgerTime(clock, null), clock.now())
       await reader.peek(identity.ledgerTopic, partition, record => memory.take(record), signal)
       const { birth, checkpoint, seen } = memory
       assertOurs(identity, birth, checkpoint)
