@@ -13,8 +13,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the whole window is covered with its first chunk',
     file: 'src/flow/sweep.ts',
-    find: 'for (const packed of packer.add(news)) await',
-    replace: `for (const packed of packer.add(news)) state.coverage = book(state.coverage, [{ ...due.window, readAtMs: observedAtMs }], observedAtMs),
+    find: 'for (const packed of packer.add(news, state.seen)) await',
+    replace: `for (const packed of packer.add(news, state.seen)) state.coverage = book(state.coverage, [{ ...due.window, readAtMs: observedAtMs }], observedAtMs),
         await`,
   },
   {
@@ -26,20 +26,20 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a recall hands out the memory from before the doubt',
     file: 'src/ledger/ledger.ts',
-    find: "const memory = await this.readBack('read', signal)",
-    replace: "const memory = (this.kept ??= await this.readBack('read', signal))",
+    find: 'const memory = await this.readBack(glance, signal)',
+    replace: 'const memory = (this.kept ??= await this.readBack(glance, signal))',
   },
   {
     name: 'seen is not restored',
     file: 'src/ledger/memory.ts',
-    find: 'this.seen.import(words, index)',
+    find: 'this.seen.import(words, from, writtenMs, index)',
     replace: '',
   },
   {
     name: 'an older entry of seen wins over a newer one',
     file: 'src/ledger/seen.ts',
-    find: 'const slot = known >= 0 ? known : this.insert(words)',
-    replace: 'if (known >= 0) return\n    const slot = this.insert(words)',
+    find: 'const slot = known >= 0 ? known : this.insert(stored, from)',
+    replace: 'if (known >= 0) return\n    const slot = this.insert(stored, from)',
   },
   {
     name: 'a delta sequence is used again within a life',
@@ -104,15 +104,15 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'calls are forgotten after two days',
-    file: 'src/ledger/seen.ts',
+    file: 'src/ledger/entry.ts',
     find: 'export const RETENTION_DAYS = 9',
     replace: 'export const RETENTION_DAYS = 2',
   },
   {
     name: 'a foreign open transaction is not waited for',
     file: 'src/ledger/ledger.ts',
-    find: "await this.readBack('read', signal)",
-    replace: "await this.readBack('peek', signal)",
+    find: 'await reader.read(identity.ledgerTopic, partition,',
+    replace: 'await reader.peek(identity.ledgerTopic, partition,',
   },
   {
     name: 'the claim is not committed',
