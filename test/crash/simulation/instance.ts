@@ -133,7 +133,7 @@ export class Instance {
           notBeforeMs: () => source.notBeforeMs(),
           dialect: () => source.dialect(),
         },
-        { ...usualOptions, identity: { ...identity, account: id }, startFromMs: circumstances.reachMs },
+        { ...usualOptions, identity: { ...identity, account: id, sid: `HX-${id}` }, startFromMs: circumstances.reachMs },
       ),
       account,
       line,
