@@ -10,14 +10,15 @@
  *     └── fail_account: wait polling.retryFailed
  */
 import { codeOf } from '../errors.ts'
-import { age, bookedSince, coveredThrough, unread } from '../model/coverage.ts'
-import { floor, slotSizeAt } from '../model/grid.ts'
-import { edgeOf, nextDue } from '../model/schedule.ts'
+import { age, bookedSince, coveredThrough } from '../model/coverage.ts'
+import { edgeOf } from '../model/schedule.ts'
 import type { SiftOptions } from '../model/sift.ts'
 import { withoutFuture } from '../model/sound-books.ts'
 import type { AccountState } from '../model/state.ts'
 import type { Window } from '../model/window.ts'
 import type { Clock, Encoder, Happening, Ledger, Ownership, Source } from '../ports.ts'
+import { Attention } from './attention.ts'
+import { crossingOff, nextOf, passTime } from './backfilling.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { Committer } from './committer.ts'
 import { memoryOf } from './one-version.ts'
@@ -77,7 +78,8 @@ export class AccountTask {
     this.program = stop
     this.timetable = new Timetable(options)
     this.probing = new Probing(parts, options.retryFailedMs)
-    this.recovery = new Recovery({ ...parts, probing: this.probing }, options)
+    this.attention = new Attention({ ...parts, show: state => this.show(state) }, options.once, () => this.stop)
+    this.recovery = new Recovery({ ...parts, probing: this.probing, attention: this.attention }, options)
     this.clockWatch = new ClockWatch(parts.clock)
   }
 
@@ -170,19 +172,25 @@ export class AccountTask {
     const steps = {
       account: this.options.account,
       options: this.options,
-      reader: new WindowReader({ ...this.parts, ...memoryOf(state.seen, clock), shown }, this.options),
+      reader: crossingOff(reader, state, clock),
       packer: new Packer(encoder, this.options),
       committer: new Committer({ ledger, clock, note: happening => this.watch(happening) }),
       clock,
     }
     const { once } = this.options
     while (!this.stop.soft.aborted) {
+      await this.attention.heed(state, this.recovery)
+      if (state.paused) return 'paused'
+      await this.prove(state)
       const nowMs = await this.clockWatch.soundNow(() => source.probe(this.stop.soft))
+      state.coverage = withoutFuture(state.coverage, nowMs)
       const present: Present = { tickMs: once ? nowMs : null, edgeMs: edgeOf(nowMs, source.skewMs()) }
       this.began ??= present
       const { tickMs, edgeMs } = once ? this.began : present
-      state.coverage = age(withoutFuture(state.coverage, nowMs), nowMs)
-      const due = nextDue(state.coverage, this.timetable.plan(nowMs, tickMs), nowMs, edgeMs)
+      const plan = this.timetable.plan(nowMs, tickMs)
+      for (const window of passTime(state, plan, nowMs)) note({ kind: 'backfill.lost', window })
+      state.coverage = age(state.coverage, nowMs)
+      const due = nextOf(state, plan, nowMs, edgeMs)
       if (due === null) {
         if (once) {
           // What a commit wrote where is told by the next one: without this, a topic created anew before the next run would go unnoticed.

@@ -11,7 +11,7 @@ import type { WindowReader } from './read.ts'
 export interface Sweep {
   readonly account: string
   readonly options: SiftOptions
-  readonly reader: WindowReader
+  readonly reader: Pick<WindowReader, 'read'>
   readonly packer: Packer
   readonly committer: Committer
   readonly clock: Clock

@@ -3,8 +3,8 @@
  * block recovery. Every record begins with `format` and `minReader`; later formats only append fields, so that this release can read the
  * beginning of what its successor writes.
  *
- * To append a field once 0.1.0 is out: raise `FORMAT`, leave `minReader`, keep the schema of before beside the new one and read records of a
- * lower `format` with it, the field at its default. `minReader` is raised only by what would be misread, one release after its reader.
+ * A field is appended with a default, so that records of before, which end sooner, are read with it; once 0.1.0 is out, `FORMAT` is raised then
+ * and `minReader` left. `minReader` is raised only by what would be misread, one release after its reader.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

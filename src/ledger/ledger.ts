@@ -67,7 +67,11 @@ class TopicLedger implements Ledger {
     this.glanced = { found, atMs: this.parts.clock.monotonic() }
     const { checkpoint } = found
     const dialect = checkpoint?.dialect ?? null
-    return { notBeforeMs: this.notBeforeMs(checkpoint), dialect: dialect === null ? null : dialectFrom(dialect) }
+    return {
+      notBeforeMs: this.notBeforeMs(checkpoint),
+      dialect: dialect === null ? null : dialectFrom(dialect),
+      paused: checkpoint?.paused ?? false,
+    }
   }
 
   async recall(signal: AbortSignal): Promise<AccountState> {

@@ -18,9 +18,7 @@ const oneOf =
   (value: unknown) =>
     typeof value === 'string' && names.includes(value)
 
-const ROWS: readonly Row[] = [
-  { at: 'kafka.sasl.mechanism', uses: oneOf('oauthbearer'), instead: 'use scram-sha-512' },
-]
+const ROWS: readonly Row[] = [{ at: 'kafka.sasl.mechanism', uses: oneOf('oauthbearer'), instead: 'use scram-sha-512' }]
 
 /** A complaint for each use of a setting that is not built yet. */
 export function notBuiltYet(settings: unknown): Complaint[] {

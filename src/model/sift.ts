@@ -7,6 +7,7 @@
  *   known under other rules:     a dead letter ─▶ tried again    else ─▶ re-based, or UPDATED when it differs (onRulesChange: publish)
  */
 import type { BadRow, CallLog, CallLogEvent } from './call-log.ts'
+import type { Coverage } from './coverage.ts'
 import { DIGEST_GROUPS, digestOf, type Fingerprint } from './fingerprint.ts'
 import { compare, eventOf, type Version } from './version.ts'
 import type { Window } from './window.ts'

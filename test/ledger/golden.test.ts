@@ -18,7 +18,7 @@ import { sighting } from '../support/calls.ts'
 import { identity, ledgerOn, memoryCluster, noSignal } from '../support/ledger-on-memory.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import type { GoldenRecord } from './golden/make.ts'
-import { coverageAt, dialect, identityOfGolden, startMs, TOMBSTONED_AFTER_MS } from './golden/state.ts'
+import { coverageAt, dialect, identityOfGolden, startMs, TOMBSTONED_AFTER_MS, upkeepAt } from './golden/state.ts'
 
 const folder = join(import.meta.dirname, 'golden')
 const laterMs = startMs + TOMBSTONED_AFTER_MS
@@ -55,9 +55,10 @@ describe('a ledger that a release wrote is read by this one', () => {
 
     const find = (callId: string, status = 'ANSWER') => state.seen.find(sighting({ call_id: callId, status }).print, laterMs)
     expect(records.filter(({ value }) => value === null).map(({ key }) => key)).toEqual(['main/seen/0'])
-    expect(looked).toEqual({ notBeforeMs: laterMs + 60_000, dialect })
+    expect(looked).toEqual({ notBeforeMs: laterMs + 60_000, dialect, paused: true })
     expect(state.incarnation).toBe(4)
     expect(state.coverage).toEqual(coverageAt(laterMs))
+    expect(state).toMatchObject(upkeepAt(laterMs))
     expect(state.seen.size).toBe(3)
     expect(find('forgotten')).toBeNull()
     expect(find('published')).toMatchObject({ revision: 1, refused: false, sameContent: true, firstSeenMs: laterMs, ageDays: 0 })
@@ -80,6 +81,7 @@ describe('a ledger of the next format', () => {
     dialect: null,
     filters: '',
     offsets: { events: [4, -1] },
+    ...upkeepAt(laterMs),
   }
   const delta = { writtenAt: laterMs, rules: ['rules-one'], entries: Buffer.alloc(44) }
   const kinds = [
@@ -107,7 +109,9 @@ describe('a ledger of the next format', () => {
   })
 
   test.each(kinds)('%s cut short is no ledger', (_, bytes, decode) => {
-    expect(() => decode(bytes.subarray(0, bytes.length - 1))).toThrow(expect.objectContaining({ code: 'LEDGER_UNREADABLE' }))
+    expect(() => decode(bytes.subarray(0, Math.floor(bytes.length / 3)))).toThrow(
+      expect.objectContaining({ code: 'LEDGER_UNREADABLE' }),
+    )
     expect(() => decode(Buffer.alloc(0))).toThrow(expect.objectContaining({ code: 'LEDGER_UNREADABLE' }))
   })
 

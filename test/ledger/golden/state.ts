@@ -1,7 +1,9 @@
 /** What the golden ledgers say, whichever release wrote them. */
 import type { Identity } from '../../../src/ledger/identity.ts'
+import type { Backfill } from '../../../src/model/backfill.ts'
 import type { Coverage } from '../../../src/model/coverage.ts'
 import type { Dialect } from '../../../src/model/dialect.ts'
+import type { Lateness } from '../../../src/model/lateness.ts'
 import type { AccountState } from '../../../src/model/state.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../src/model/window.ts'
 import type { Chunk } from '../../../src/ports.ts'
@@ -42,8 +44,21 @@ export function coverageAt(nowMs: number): Coverage {
   }
 }
 
+/** What else a checkpoint keeps. */
+export function upkeepAt(nowMs: number) {
+  const window = { fromMs: nowMs - DAY_MS, untilMs: nowMs - 23 * HOUR_MS }
+  const backfills: readonly Backfill[] = [{ ...window, orderedMs: nowMs, left: [window], unproved: [window], triedMs: nowMs }]
+  const counted: [string, number[]][] = [
+    ['late', [0, 2]],
+    ['reach:cold', [1]],
+  ]
+  const lateness: Lateness = { sinceMs: nowMs, older: new Map(counted), newer: new Map(counted) }
+  return { backfills, lateness, paused: true }
+}
+
 export function fillBooks(state: AccountState, nowMs: number): void {
   state.coverage = coverageAt(nowMs)
+  Object.assign(state, upkeepAt(nowMs))
 }
 
 /** `changed` has a second version, `refused` became a dead letter. */
