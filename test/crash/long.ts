@@ -1,6 +1,6 @@
 /**
  * A hundred thousand stories on every core, and what came of them in `results.md`: `npm run test:long`, or with another number of stories
- * `npm run test:long -- 5000`.
+ * `npm run test:simulation -- 5000`.
  */
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
