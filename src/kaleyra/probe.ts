@@ -2,14 +2,16 @@
  * Finds out how an account's API behaves, by evidence. HTTP 200 proves nothing: an API that does not see the fields of a style answers with the
  * empty window of its defaults. So a style counts as heard only when it changed the answer:
  *
- *   a start that is no time, refused where a good one is not ──▶ heard      (not sent with `sendsBadRequest: false`)
+ *   a start that is no time, refused three times where a good one is not ──▶ heard      (not sent with `sendsBadRequest: false`)
  *     └ a limit of 7 or 8 as field ──echoed──▶ heard
  *         └ the moment of the page's oldest call ──calls of then and no others──▶ heard
  *             └ the next style; when none is left: API_UNPROVED, or `assumed` for a style that the settings name
  *
- * The answers on the way also tell where `limit` is heard, what `page`, `offset` and `total` mean, and how instants are written. A style
- * that is heard costs 3 requests on a quiet account and up to 7 on a busy one, those before it up to 5 each; all of it once in the life of a
- * ledger, and again when the API stops answering as it did.
+ * One refusal may be chance, and a style proved by chance loses calls in silence: it counts together with an echo, which no chance brings, or
+ * when the same is refused twice more after a good question was answered. The answers on the way also tell where `limit` is heard, what `page`,
+ * `offset` and `total` mean, and how instants are written. A style that is heard costs 3 requests on a quiet account, 5 where no limit is echoed,
+ * and up to 7 on a busy one, those before it up to 5 each, and 2 more where chance refuses; all of it once in the life of a ledger, and again when
+ * the API stops answering as it did.
  */
 import { ConnectorError, codeOf } from '../errors.ts'
 import type { Row } from '../model/call-log.ts'
@@ -28,7 +30,7 @@ export interface ProbeDeps {
   readonly normalise: (rows: readonly unknown[]) => Row[]
   /** In the order to try them; only one when the settings name it. */
   readonly styles: readonly RequestStyle[]
-  /** Whether one request may go out that is wrong on purpose. */
+  /** Whether requests may go out that are wrong on purpose. */
   readonly sendsBadRequest: boolean
   readonly filters: Readonly<Record<string, string>>
 }
@@ -39,6 +41,8 @@ export type Found = Omit<Dialect, 'probedAtMs'>
 const FIELD_LIMIT = 7
 const HEADER_LIMIT = 9
 const LONE_LIMIT = 8
+/** After the first, with an answered question between: refusals by chance at one question in thirty come all at once in one probe of 27,000. */
+const MORE_REFUSALS = 2
 /** What still arrives is left out, so that pages asked one after the other fit together. */
 const SETTLED_MS = 5 * MINUTE_MS
 
@@ -93,8 +97,9 @@ class Trial {
 
   async run(): Promise<Found | null> {
     const { answer, instants } = await this.firstAnswer()
-    const isRefused = this.deps.sendsBadRequest && (await this.refusesBadStart(instants))
+    const wasRefused = this.deps.sendsBadRequest && (await this.refusesBadStart(instants))
     const { limitIn, isEchoed } = await this.limits(answer, instants)
+    const isRefused = wasRefused && (isEchoed || (await this.refusesAgain(instants)))
     const provedBy = isRefused ? 'bad_start_refused' : isEchoed ? 'limit_echoed' : await this.evidenceIn(answer, instants)
     if (provedBy === null) return null
     return { style: this.style, provedBy, limitIn, largestLimit: null, instants, ...(await this.pagingAfter(answer, instants)) }
@@ -116,6 +121,11 @@ class Trial {
       if (asksToWait || !(code === 'API_UNAVAILABLE' || code === 'API_MALFORMED' || isAboutStyle(error))) throw error
       return false
     }
+  }
+
+  private async refusesAgain(instants: Spoken['instants']): Promise<boolean> {
+    for (let left = MORE_REFUSALS; left > 0; left -= 1) if (!(await this.refusesBadStart(instants))) return false
+    return true
   }
 
   /** The last day, in the first way of writing instants that is not refused. */

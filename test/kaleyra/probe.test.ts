@@ -103,6 +103,28 @@ describe('the style', () => {
   })
 
   test.each([
+    ['RBC3004', 1],
+    ['RBC3004', 2],
+    ['RBC3999', 1],
+    ['RBC3999', 2],
+  ])('is not proved by %s that comes by chance, %i times, to a bad start that is not heard', async (code, times) => {
+    let left = times
+    const api = await startApi(({ form, path }, response) => {
+      const isChance = form.get('start_time') === 'no-time' && left > 0
+      if (isChance) left -= 1
+      const isRefused = isChance || path.includes('start_time=no-time')
+      json(response, isRefused ? { code, data: [] } : success([], { limit: undefined }))
+    })
+    const { source } = startSource(api)
+    closers.push(source.close, api.close)
+
+    await source.probe(never)
+
+    expect(left).toBe(0)
+    expect(source.dialect()).toMatchObject({ style: 'get-query', provedBy: 'bad_start_refused' })
+  })
+
+  test.each([
     ['a server error', 500, 'Uncaught exception'],
     ['a page of HTML', 200, '<html>DateTime::__construct(): failed to parse</html>'],
     ['the 403 of a gateway', 403, '<html>Request blocked</html>'],
@@ -272,6 +294,26 @@ test('a call that comes between two looks at page 1 does not make an index of a 
 })
 
 describe('what it costs', () => {
+  test.each([
+    ['that names its limit is three requests', 'obeyed', 3],
+    ['that names none is five requests, three of them meant to be refused', 'absent', 5],
+  ] as const)('on a quiet account of an API %s', async (_what, echo, requests) => {
+    const { source, simulator } = await open({ api: { echo }, world: { history: 0 } })
+
+    await source.probe(never)
+
+    expect(simulator.requests).toHaveLength(requests)
+    expect(simulator.requests.filter(({ from }) => from === 'malformed')).toHaveLength(requests - 2)
+  })
+
+  test('is at most seven requests on a busy account, too, where no limit is named', async () => {
+    const { source, simulator } = await open({ api: { echo: 'absent', limitIn: 'header' } })
+
+    await source.probe(never)
+
+    expect(simulator.requests.length).toBeLessThanOrEqual(7)
+  })
+
   test('is at most seven requests for the documented style, within the rate, none of them counted as refused', async () => {
     const { source, simulator, notes } = await open()
 

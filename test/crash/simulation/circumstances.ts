@@ -4,7 +4,7 @@
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../src/model/window.ts'
 import { Dice } from '../../support/simulator/dice.ts'
-import { type FaultKind, faultKinds } from '../../support/simulator/faults.ts'
+import { faultKinds } from '../../support/simulator/faults.ts'
 import type { SimulatorOptions } from '../../support/simulator/options.ts'
 import type { RowShape } from '../../support/simulator/row.ts'
 import type { WorldSettings } from '../../support/simulator/world.ts'
@@ -105,7 +105,7 @@ function accountOf(dice: Dice, { seed, index, kind, reachMs, accounts }: Place):
       longShare: 0,
       shape,
     },
-    api: { ...dialect, faultShares: faultSharesOf(dice.fork('faults'), dialect) },
+    api: { ...dialect, faultShares: faultSharesOf(dice.fork('faults')) },
     timeZone: shape.times === 'naive' ? shape.timeZone : undefined,
     // Without any way of paging, a second with more rows than a page holds is a gap that nobody can read.
     pageSize: isDeaf(dialect) ? dice.whole(30, 60) : dice.whole(5, 40),
@@ -159,15 +159,9 @@ function shapeOf(dice: Dice): RowShape {
   }
 }
 
-/**
- * A few kinds of faults, seldom enough that most reads get through. A refusal by chance would prove a style that is not heard, so it is none
- * where such a style is answered.
- */
-function faultSharesOf(dice: Dice, { unheard }: Partial<SimulatorOptions>): SimulatorOptions['faultShares'] {
+/** A few kinds of faults, seldom enough that most reads get through. */
+function faultSharesOf(dice: Dice): SimulatorOptions['faultShares'] {
   const share = dice.pick([0, 0.02, 0.1])
-  const possible = unheard === 'ignored' ? faultKinds.filter(kind => !REFUSALS.includes(kind)) : faultKinds
-  const kinds = [dice.pick(possible), dice.pick(possible), dice.pick(possible)]
+  const kinds = [dice.pick(faultKinds), dice.pick(faultKinds), dice.pick(faultKinds)]
   return share === 0 ? {} : Object.fromEntries(kinds.map(kind => [kind, share / kinds.length]))
 }
-
-const REFUSALS: readonly FaultKind[] = ['rbc3004', 'error-with-data']
