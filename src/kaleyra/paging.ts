@@ -36,24 +36,31 @@ export function unprovedPaging(): Paging {
 
 /** What is known of the paging, in the words of the dialect. */
 export function dialectOf(
-  { mode, total, largestLimit }: Paging,
+  { mode, total, largestLimit, largestPage }: Paging,
   before: Pick<Dialect, 'page' | 'offset' | 'total'>,
-): Pick<Dialect, 'page' | 'offset' | 'total' | 'largestLimit'> {
+): Pick<Dialect, 'page' | 'offset' | 'total' | 'largestLimit' | 'largestPage'> {
   return {
     page: mode === 'page' ? 'index' : mode === 'unproved' || before.page === 'count' ? before.page : 'ignored',
     offset: mode === 'offset' ? 'rows' : mode === 'none' ? 'ignored' : before.offset,
     total: total === 'proven' ? 'all' : total === 'own_count' ? 'page' : before.total,
     largestLimit,
+    ...(mode === 'none' && largestPage > 0 && { largestPage }),
   }
 }
 
-/** Takes over what an earlier life found out. */
-export function adoptPaging(paging: Paging, known: Pick<Dialect, 'page' | 'offset' | 'total' | 'largestLimit'>): void {
+/**
+ * Takes over what an earlier life found out. Where a way of paging is heard, how large pages are is found out anew: a page may seem full at first,
+ * and that costs one question. Where none is, a page that seems full is cut down to the second and ends as a gap.
+ */
+export function adoptPaging(
+  paging: Paging,
+  known: Pick<Dialect, 'page' | 'offset' | 'total' | 'largestLimit' | 'largestPage'>,
+): void {
   const { page, offset, total } = known
   const isDeaf = offset === 'ignored' && page !== 'unknown'
   paging.mode = page === 'index' ? 'page' : page !== 'unknown' && offset === 'rows' ? 'offset' : isDeaf ? 'none' : 'unproved'
   paging.total = total === 'all' ? 'proven' : total === 'page' ? 'own_count' : 'unproven'
-  paging.largestPage = 0
+  paging.largestPage = isDeaf ? (known.largestPage ?? 0) : 0
   paging.fullPage = 0
   paging.previousPage = 0
   paging.countedItself = false

@@ -15,6 +15,11 @@ export interface Dialect {
   readonly limitIn: 'field' | 'header' | 'both' | 'neither' | 'unknown'
   /** The API lowers a larger `limit` to this; `null` while none was lowered. */
   readonly largestLimit: number | null
+  /**
+   * Rows of the largest page that came, kept where no way of paging is heard: there only a smaller page is known to hold all. Absent while there
+   * was none, and in what an earlier release wrote.
+   */
+  readonly largestPage?: number
   /** What `page` means: an index, a count of pages from the first, or nothing. */
   readonly page: 'index' | 'count' | 'ignored' | 'unknown'
   /** Whether `offset`, sent without `page`, skips that many rows. */
@@ -56,10 +61,11 @@ export function dialectFrom(text: string): Dialect | null {
 function isDialect(value: unknown): value is Dialect {
   if (typeof value !== 'object' || value === null) return false
   const fields: ReadonlyMap<string, unknown> = new Map(Object.entries(value))
-  const { largestLimit, probedAtMs } = Object.fromEntries(fields)
+  const { largestLimit, largestPage, probedAtMs } = Object.fromEntries(fields)
   return (
     Object.entries(VALUES).every(([name, known]) => known.some(each => each === fields.get(name))) &&
     (largestLimit === null || Number.isSafeInteger(largestLimit)) &&
+    (largestPage === undefined || Number.isSafeInteger(largestPage)) &&
     Number.isSafeInteger(probedAtMs)
   )
 }

@@ -342,6 +342,29 @@ describe('an API that does not hear page', () => {
     expect(await read()).toMatchObject([{ number: 1, unpaged: false, total: 9 }])
   })
 
+  test.each(['none', 'own'] as const)(
+    'nor offset still reads in one page what fits into one after a restart, total %s',
+    async total => {
+      let count = 25
+      const reply: Reply = (one, response, nth) => calls({ count, hears: 'neither', total, most: 20 })(one, response, nth)
+      const { read, source, seen } = await open(reply, 100)
+      source.adopt({ ...countsAll, total: 'unknown' })
+      await read()
+      const kept = source.dialect()
+      const after = startSource(api as Api, { pageSize: 100, requestsPerSecond: 100 }).source
+      if (kept !== null) after.adopt(kept)
+      count = 1
+      seen.length = 0
+
+      const again = await readAll(after.read(WINDOW, never))
+      await after.close()
+
+      expect(kept).toMatchObject({ page: 'ignored', offset: 'ignored', largestPage: 20 })
+      expect(again).toMatchObject([{ number: 1, unpaged: false }])
+      expect(seen).toHaveLength(1)
+    },
+  )
+
   test('without a total either, but exactly full, ends when offset brings nothing', async () => {
     const { read, seen } = await open(calls({ count: 10, hears: 'offset', total: 'none' }))
 
