@@ -4,7 +4,8 @@
  *
  *   unproved ──page 2 brings rows that page 1 had not, and less than half of those it had──▶ page
  *      └─ it repeats page 1 ──offset brings such rows──▶ offset
- *                 └─ it repeats page 1, too ──▶ none: the page is marked `unpaged` and the reader must ask for smaller windows
+ *                 └─ it repeats page 1, too ──▶ none: unless a total that counts all says otherwise, the page is marked `unpaged` and
+ *                                               the reader must ask for smaller windows
  *
  * Fullness is judged on raw rows. `total` is a claim: one that only ever equals the page's own rows may be the page's own count, so until
  * a larger one was seen a full page is confirmed by asking for the next. The echoed `limit` is a claim, too: a bound that the API keeps to
@@ -52,12 +53,14 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
   const known = new Set<string>()
   let rawRows = 0
 
-  async function fetch(cursor: Readonly<Record<string, string>>, priority: number): Promise<Fetched> {
-    const fields = { ...deps.filters, limit: String(pageSize), ...bounds, ...cursor }
-    const answer = await deps.send({ style: spoken.style, fields, limit: pageSize, priority } satisfies Ask, signal)
-    if (answer.limit !== null && answer.limit < pageSize) paging.largestLimit = answer.limit
-    const limit = Math.min(pageSize, answer.limit ?? pageSize)
-    const isFull = answer.rows.length > 0 && answer.rows.length >= Math.min(limit, paging.largestPage)
+  async function fetch(cursor: Readonly<Record<string, string>>, priority: number, most = pageSize): Promise<Fetched> {
+    const fields = { ...deps.filters, limit: String(most), ...bounds, ...cursor }
+    const answer = await deps.send({ style: spoken.style, fields, limit: most, priority } satisfies Ask, signal)
+    if (answer.limit !== null && answer.limit < most) paging.largestLimit = answer.limit
+    const limit = Math.min(most, answer.limit ?? most)
+    // Where nothing can bring a second page, a single row would be cut down to its second; no API shows calls one by one.
+    const fewest = paging.mode === 'none' ? Math.min(2, limit) : 1
+    const isFull = answer.rows.length >= fewest && answer.rows.length >= Math.min(limit, paging.largestPage)
     if (answer.total !== null && answer.total > answer.rows.length) paging.total = 'proven'
     return { rows: deps.normalise(answer.rows), total: answer.total, limit, isFull }
   }
@@ -117,6 +120,15 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
     return news === 'new' || (news === 'repeat' && compare((await other()).rows, known, first.rows) === 'new')
   }
 
+  /** Where nothing brings a second page, a total that is just this page's is asked what it counts: of several rows it is shown one. */
+  async function countsAll(): Promise<boolean> {
+    const { rows, total } = first
+    if (paging.total !== 'unproven' || rows.length < 2 || total !== rows.length) return false
+    const one = await fetch(firstCursor(), WITHIN_READ, 1)
+    if (one.rows.length < rows.length && one.total === one.rows.length) paging.total = 'own_count'
+    return isLast(1, first)
+  }
+
   /** Page 1 came again for page 2: either it was the last, or the way of paging is heard no more. One that is not seen to fail for good is kept. */
   async function doubtSecond(before: Fetched): Promise<Fetched | 'unpaged' | null> {
     const { mode } = paging
@@ -136,7 +148,7 @@ export async function* readPages(window: Window, deps: PagesDeps, signal: AbortS
     return
   }
   if (paging.mode === 'none') {
-    yield page(1, first, 'unpaged')
+    yield page(1, first, (await countsAll()) ? null : 'unpaged')
     return
   }
   yield page(1, first)

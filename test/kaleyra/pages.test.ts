@@ -365,6 +365,44 @@ describe('an API that does not hear page', () => {
     },
   )
 
+  test.each(['true', 'none', 'own'] as const)('nor offset takes no single row for a full page, total %s', async total => {
+    const { read, seen } = await open(calls({ count: 1, hears: 'neither', total }))
+    await read()
+    seen.length = 0
+
+    expect(await read()).toMatchObject([{ number: 1, unpaged: false }])
+    expect(seen).toHaveLength(1)
+  })
+
+  test('nor offset is read by a total that counts all, which a limit of one row shows', async () => {
+    const { read, seen, source } = await open(calls({ count: 3, hears: 'neither' }))
+    source.adopt({ ...countsAll, total: 'unknown' })
+    const limits = () => seen.map(({ form, headers }) => [form.get('limit'), headers.limit])
+    await read()
+    seen.length = 0
+
+    const second = await read()
+    const third = await read()
+
+    for (const pages of [second, third]) expect(pages).toMatchObject([{ number: 1, unpaged: false, total: 3 }])
+    expect(limits()).toEqual([
+      ['10', '10'],
+      ['1', '1'],
+      ['10', '10'],
+    ])
+    expect(source.dialect()).toMatchObject({ total: 'all', largestLimit: null })
+  })
+
+  test('nor offset stays unpaged when a limit of one row shows that the total counts its own page', async () => {
+    const { read, seen } = await open(calls({ count: 3, hears: 'neither', total: 'own' }))
+    await read()
+    seen.length = 0
+
+    expect(await read()).toMatchObject([{ unpaged: true }])
+    expect(await read()).toMatchObject([{ unpaged: true }])
+    expect(seen.map(({ form }) => form.get('limit'))).toEqual(['10', '1', '10'])
+  })
+
   test('without a total either, but exactly full, ends when offset brings nothing', async () => {
     const { read, seen } = await open(calls({ count: 10, hears: 'offset', total: 'none' }))
 

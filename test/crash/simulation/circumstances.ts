@@ -145,8 +145,8 @@ function dialectOf(dice: Dice): Partial<SimulatorOptions> {
   }
 }
 
-/** No way of paging is heard. A page that is as full as the fullest so far may then hide rows: seconds stay gaps that a page shows in truth. */
-export function isDeaf({ page, offset }: Partial<SimulatorOptions>): boolean {
+/** No way of paging is heard: only a total that counts all tells that a page holds all. */
+function isDeaf({ page, offset }: Partial<SimulatorOptions>): boolean {
   return page !== 'index' && offset !== 'rows'
 }
 

@@ -18,7 +18,7 @@ import { MemoryApi } from '../../support/simulator/memory-api.ts'
 import { renderRow } from '../../support/simulator/row.ts'
 import { World } from '../../support/simulator/world.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
-import { type Circumstances, circumstancesOf, isDeaf } from './circumstances.ts'
+import { type Circumstances, circumstancesOf } from './circumstances.ts'
 import { type End, Instance, type SharedAccount, TRANSACTIONAL_ID } from './instance.ts'
 import { groupOn, PARTED_MS } from './owners.ts'
 import { type Tally, tallyOf } from './tally.ts'
@@ -261,8 +261,7 @@ class Story {
       const isLate = this.accounts.some(
         ({ circumstances: { id } }) => this.witness.booksOf(id).anchorMs < readableFrom(settledMs),
       )
-      const isDoubtful = isLate || this.accounts.some(({ api }) => isDeaf(api.options))
-      if (end !== 'covered' && !(isDoubtful && end === 'unproved'))
+      if (end !== 'covered' && !(isLate && end === 'unproved'))
         this.findings.push(`the calm life ended as ${end}: ${inspect(last.error)}`)
     }
     for (const account of this.accounts) this.judge(account, settledMs)
