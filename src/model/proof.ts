@@ -3,8 +3,8 @@
  * when the numbers agree, or when a second read shows the same set. Rows are published either way; only coverage waits for the proof.
  *
  *   proved:  raw rows = total on first and last page, no row twice, page 1 unchanged when asked again, or changed only by as many new
- *            rows as the total has grown since the last page, which pushed only its last ones off
- *            or only grown: every row the first page counted was met, none conflicts
+ *            rows as the total has grown since the first, which pushed only its last ones off
+ *            or only grown: every row the first page counted was met, none conflicts, page 1 shows what the growth explains
  *            or the same set of rows and contents as the read before, and no row came twice in either
  *
  * A row that comes twice may have pushed another one out of sight, and would do so again where pages are put together anew for each request:
@@ -79,7 +79,7 @@ export class ReadProof {
   }
 
   /**
-   * Rows that were not there when the last page was read are none that the read has missed; all others must be as they were. New rows push the
+   * Rows that have come since the first page are none that the read has missed; all others must be as they were. New rows push the
    * last ones off the page: where another one is gone, it has left, and a row that slid up into its place may be one that the read has missed.
    */
   private isExplained({ total, calls, bad }: PageFacts): boolean {
@@ -88,7 +88,7 @@ export class ReadProof {
     const unseen = sightings.filter(({ print }) => !this.contents.has(idOf(print)))
     const isAsBefore = sightings.every(({ print }) => (this.contents.get(idOf(print)) ?? contentOf(print)) === contentOf(print))
     const isPushed = unseen.length === 0 || (this.isBeginning(calls, 'calls') && this.isBeginning(bad, 'bad'))
-    return isAsBefore && isPushed && unseen.length <= total - this.lastTotal
+    return isAsBefore && isPushed && unseen.length <= total - (this.firstTotal ?? this.lastTotal)
   }
 
   /** Whether these rows, but for new ones, are those at the beginning of page 1. */
@@ -109,6 +109,7 @@ export class ReadProof {
     if (this.conflicts > 0) return 'conflicting_rows'
     if (this.fell) return 'total_mismatch'
     const grown = lastTotal > firstTotal
+    if (grown && this.moved) return 'moved'
     if (grown) return this.contents.size >= firstTotal && this.rawRows >= lastTotal ? null : 'total_mismatch'
     if (firstTotal !== lastTotal || this.rawRows !== firstTotal) return 'total_mismatch'
     return this.drifted ? 'moved' : null

@@ -56,6 +56,19 @@ describe('a read', () => {
     expect(readOf(page(1, 3, rows(1, 2)), page(2, 4, rows(2, 3)), page(3, 4, [])).doubt(null)).toBeNull()
   })
 
+  test('that only grew in front of page 1 is proved, and is in doubt when a row is gone from there: another slid up unread', () => {
+    const grown = readOf(page(1, 3, rows(1, 2)), page(2, 4, rows(2, 3)), page(1, 4, rows(4, 1), true))
+    const slid = readOf(
+      page(1, 6, rows(1, 2, 3)),
+      page(2, 7, rows(5, 6, 7)),
+      page(3, 7, rows(8)),
+      page(1, 7, rows(2, 3, 4), true),
+    )
+
+    expect(grown.doubt(null)).toBeNull()
+    expect(slid.doubt(null)).toBe('moved')
+  })
+
   test('that shrank in between is in doubt, even when it has grown again at the end', () => {
     const read = readOf(page(1, 5, rows(1, 2)), page(2, 4, rows(4, 5)), page(3, 6, rows(5, 6)), page(1, 6, rows(1, 2), true))
 
