@@ -155,8 +155,11 @@ export class Books {
   /** Calls that the API showed when the slot was last read completely, and that are not on the topic as they were shown then, or newer. */
   private untrueIn(slot: Slot): string[] {
     const { world, by } = this.account
-    return world.select({ from: slot.fromMs, until: slot.untilMs, by }, slot.newestReadMs).flatMap(call => {
-      if (call.id === null) return []
+    const { fromMs: from, untilMs: until } = slot
+    // A call that gets its end as the request travels belongs to another slot when it arrives, and is looked for there.
+    const stayed = by === 'end' ? new Set(world.select({ from, until, by })) : null
+    return world.select({ from, until, by }, slot.newestReadMs).flatMap(call => {
+      if (call.id === null || stayed?.has(call) === false) return []
       const content = this.newest.get(call.id)?.content
       const shown = call.versions.slice(versionAt(call, slot.newestReadMs))
       return content !== undefined && shown.some(({ facts }) => says(content, facts)) ? [] : [call.id]
