@@ -72,7 +72,8 @@ class Story {
   private readonly cluster: MemoryCluster
   private readonly log: (line: string | (() => string)) => void
   private readonly group: MemoryGroup | null
-  private readonly running = new Map<Instance, Promise<End>>()
+  /** Who has neither ended nor died for good; resolved by either. */
+  private readonly running = new Map<Instance, PromiseWithResolvers<void>>()
   private born = 0
   private calm = false
 
@@ -194,11 +195,11 @@ class Story {
     this.log(`${instance.name} begins`)
     this.tally.lives += 1
     const ended = instance.run().then(end => {
-      this.running.delete(instance)
+      this.gone(instance)
       this.look(instance, end)
       return end
     })
-    this.running.set(instance, ended)
+    this.running.set(instance, Promise.withResolvers())
     const end = await Promise.race([ended, instance.mortal.dead.then(() => 'killed')])
     if (end === 'killed') this.bury(instance)
     return end
@@ -212,7 +213,7 @@ class Story {
     const open = cluster.openTransaction(TRANSACTIONAL_ID)
     void clock.sleep(TRANSACTION_TIMEOUT_MS, never).then(() => cluster.timeOut(TRANSACTIONAL_ID, open))
     if (!dice.chance(0.4)) {
-      this.running.delete(instance)
+      this.gone(instance)
       return
     }
     void clock.sleep(dice.whole(0, 20 * MINUTE_MS), never).then(() => {
@@ -220,6 +221,11 @@ class Story {
       this.log(`${instance.name} goes on`)
       instance.mortal.rise()
     })
+  }
+
+  private gone(instance: Instance): void {
+    this.running.get(instance)?.resolve()
+    this.running.delete(instance)
   }
 
   /** Between lives, or while they run. */
@@ -245,7 +251,8 @@ class Story {
       if (instance.owner?.wire) instance.owner.wire.isCut = false
       instance.stop()
     }
-    await Promise.all(this.running.values())
+    // Whoever is doomed may still die here.
+    await Promise.all([...this.running.values()].map(({ promise }) => promise))
     await this.clock.sleep(PARTED_MS, never)
     this.cluster.fence(FOREIGN)
     this.cluster.compact('ledger')
