@@ -86,11 +86,13 @@ describe('before the first start', () => {
       [`topic ${name}.call-logs`]: 'ok',
       [`topic ${name}.call-logs.dlq`]: 'ok',
       [`topic ${name}.ledger`]: 'ok',
+      group: 'ok',
       transactions: 'ok',
       registry: 'ok',
       schema: 'ok',
     })
     expect(report.of(`topic ${name}.call-logs`).found).toBe('does not exist yet; run will create it with 3 partitions')
+    expect(report.of('group').found).toBe(`nobody is a member of ${name}; we may join it`)
     expect(report.of('schema').found).toContain(`nothing is registered under ${name}.call-logs-value yet; run will`)
     for (const topic of [`${name}.call-logs`, `${name}.call-logs.dlq`, `${name}.ledger`]) {
       const spec = { name: topic, partitions: 1, replicationFactor: -1, config: {}, required: {} }
@@ -330,6 +332,7 @@ describe('for people', () => {
       ['ok', `topic ${name}.call-logs`],
       ['ok', `topic ${name}.call-logs.dlq`],
       ['ok', `topic ${name}.ledger`],
+      ['ok', 'group'],
       ['ok', 'transactions'],
       ['failed', 'registry'],
       ['-', 'schema'],
