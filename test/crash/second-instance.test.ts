@@ -1,5 +1,6 @@
 /** Two instances of one name: one owns, the other stands by; who takes over, when, and that nothing is repeated or lost by it. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { brokerProxy } from '../support/broker-proxy.ts'
 import { Connector, type LogLine, settingsFor } from '../support/connector.ts'
 import type { Reach } from '../support/platform/platform.ts'
 import { platform, platformStartMs, uniqueName } from '../support/platform/shared.ts'
@@ -41,6 +42,12 @@ async function judged(name: string, settledBefore: number) {
     from: settledBefore - 3_600_000 + 60_000,
     until: settledBefore,
   })
+}
+
+/** The brokers behind a network that can be cut. */
+async function proxied({ brokers }: Reach) {
+  const network = await brokerProxy(...brokers)
+  return { ...network, [Symbol.asyncDispose]: () => network.close() }
 }
 
 const clean = { missing: [], repeated: [], stale: [], extra: [] }
@@ -89,6 +96,33 @@ test('an owner that stands still is replaced; when it wakes up it stands by, and
     { code: 0, signal: null },
   ])
   expect(await judged(name, wokenMs)).toMatchObject(clean)
+}, 240_000)
+
+test('an owner cut off from Kafka is replaced; its late packets do no harm, and it stands by when the network is back', async () => {
+  const name = uniqueName('cut')
+  await using network = await proxied(reach)
+  await using first = await Connector.start(
+    settingsFor(simulator, { ...reach, brokers: [...network.addresses] }, name, { polling }),
+  )
+  await first.untilEvent('window.read', line => line.schedule === 'hot')
+  await using second = await Connector.start(settingsFor(simulator, reach, name, { polling }))
+  await second.untilEvent('task.standby')
+
+  network.partition()
+  await second.untilEvent('window.read', line => line.schedule === 'hot')
+  await first.untilEvent('task.lost')
+  network.heal()
+  await first.untilEvent('task.standby')
+
+  const healedMs = Date.now()
+  await second.untilEvent('window.read', isHot(healedMs + 12_000))
+  expect(second.lines.filter(({ event }) => event === 'task.fenced' || event === 'task.lost')).toEqual([])
+  for (const instance of [first, second]) instance.kill('SIGTERM')
+  expect([await first.exited, await second.exited]).toEqual([
+    { code: 0, signal: null },
+    { code: 0, signal: null },
+  ])
+  expect(await judged(name, healedMs)).toMatchObject(clean)
 }, 240_000)
 
 test('--once beside a running owner says so, stops with 5 and disturbs nothing', async () => {

@@ -31,10 +31,14 @@ const runMs = options.for ?? durationMs('10m')
 const DEADLINE_MS = 300_000
 const print = (line: string) => process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`)
 
+/** When the world came to rest: audited later, it must be what the last read saw. */
+let restMs: number | null = null
+
 const platform = await startPlatform({ brokers: 3, log: print })
 const simulator = await startSimulator({
   world: {
     seed: options.seed,
+    now: () => restMs ?? Date.now(),
     history: 5_000,
     historyMs: 2 * 3_600_000,
     livePerSecond: 5,
@@ -92,6 +96,7 @@ async function soak(): Promise<boolean> {
   }
   const codes = await Promise.all(instances.map(instance => instance.stop()))
   const settledMs = Date.now()
+  restMs = settledMs
   const calm = await first?.runOnce()
   const verdict = await witness.verdict(simulator.world, { settledBefore: settledMs, until: settledMs - 10_000 }, DEADLINE_MS)
   const audit = await audited(first?.settings ?? {})
