@@ -31,14 +31,10 @@ const runMs = options.for ?? durationMs('10m')
 const DEADLINE_MS = 300_000
 const print = (line: string) => process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`)
 
-/** When the world came to rest: audited later, it must be what the last read saw. */
-let restMs: number | null = null
-
 const platform = await startPlatform({ brokers: 3, log: print })
 const simulator = await startSimulator({
   world: {
     seed: options.seed,
-    now: () => restMs ?? Date.now(),
     history: 5_000,
     historyMs: 2 * 3_600_000,
     livePerSecond: 5,
@@ -95,8 +91,8 @@ async function soak(): Promise<boolean> {
     await sleep(Math.max(0, slotEndsMs - performance.now()))
   }
   const codes = await Promise.all(instances.map(instance => instance.stop()))
-  const settledMs = Date.now()
-  restMs = settledMs
+  // Audited later, the API must show what the last read saw.
+  const settledMs = simulator.rest()
   const calm = await first?.runOnce()
   const verdict = await witness.verdict(simulator.world, { settledBefore: settledMs, until: settledMs - 10_000 }, DEADLINE_MS)
   const audit = await audited(first?.settings ?? {})

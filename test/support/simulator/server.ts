@@ -39,6 +39,7 @@ export class Simulator {
   private readonly faults: FaultPlan
   private readonly api: CallLogApi
   private readonly limiter = new Limiter()
+  private restsFromMs = Number.POSITIVE_INFINITY
   // A rejection here is a mistake in the simulator or in a test's rewrite: unhandled on purpose, so that it ends the run.
   private readonly server = createServer((request, response) => void this.serve(request, response))
 
@@ -80,6 +81,12 @@ export class Simulator {
   clearFaults(): void {
     this.faults.clear()
     this.options.faultShares = {}
+  }
+
+  /** From now on nothing is shown that was not shown by now: what is read can be compared with what was read. */
+  rest(): number {
+    this.restsFromMs = this.world.now()
+    return this.restsFromMs
   }
 
   listen(port: number, host = '127.0.0.1'): Promise<void> {
@@ -133,7 +140,7 @@ export class Simulator {
     const entry = book.note(nowMs, ask, waitSeconds === null ? (fault?.kind ?? null) : null)
     for (const [name, value] of Object.entries(this.limiter.headers(options))) response.setHeader(name, value)
     const key = owner === this.sid && request.headers['api-key'] === this.apiKey ? 'known' : 'unknown'
-    const honest = () => this.api.answer(ask, key, nowMs, book.counts.requests)
+    const honest = () => this.api.answer(ask, key, Math.min(nowMs, this.restsFromMs), book.counts.requests)
     if (fault !== null) {
       if (fault.retryAfterSeconds !== null) this.promiseRetry(response, fault.retryAfterSeconds, nowMs)
       entry.status = await misbehave(fault.kind, response, { ask, honest: () => honest().body, origin: this.url }, options)
