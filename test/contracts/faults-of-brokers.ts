@@ -16,7 +16,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TransactionalPublisher } from '../../src/ports.ts'
 import { api } from '../support/broker-proxy.ts'
-import { moments, type OwnKafka } from './own-kafka.ts'
+import { BROKEN_MS, moments, type OwnKafka } from './own-kafka.ts'
 import { Stage } from './promise.ts'
 import { ledgerSpec, outcome, type Tuning, topicSpec } from './publisher.ts'
 
@@ -26,7 +26,7 @@ const patient: Tuning = { commitMs: 20_000 }
 
 /** Declares the suite on a cluster that `own` returns; each test leaves it whole. */
 export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
-  describe(`a transactional publisher and the brokers of ${name}`, () => {
+  describe(`a transactional publisher and the brokers of ${name}`, { timeout: BROKEN_MS }, () => {
     let kafka: OwnKafka
     let [events, ledger] = ['', '']
     let stage: Stage
@@ -36,7 +36,7 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
       kafka = own()
       ;[events, ledger] = [kafka.uniqueName('events'), kafka.uniqueName('ledger')]
       await kafka.topics.ensure([topicSpec(events, partitions), ledgerSpec(ledger)], true, forever)
-      stage = new Stage({ events, partitions, ledger, reader: kafka.reader, judge: kafka.judge })
+      stage = new Stage({ events, partitions, ledger, reader: kafka.patientReader, judge: kafka.judge })
       // The first transaction of a cluster makes its log.
       await newOwner().open(forever)
     })

@@ -14,7 +14,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TransactionalPublisher } from '../../src/ports.ts'
 import { api } from '../support/broker-proxy.ts'
 import { until } from '../support/platform/until.ts'
-import { type OwnKafka, transactionLog } from './own-kafka.ts'
+import { BROKEN_MS, type OwnKafka, transactionLog } from './own-kafka.ts'
 import { Stage } from './promise.ts'
 import { ledgerSpec, outcome, topicSpec } from './publisher.ts'
 
@@ -24,7 +24,7 @@ const everyone = [1, 2, 3]
 
 /** Declares the suite on the cluster of three that `own` returns; each test leaves it whole. */
 export function faultsOfLeadership(own: () => OwnKafka): void {
-  describe('a transactional publisher while leadership moves', () => {
+  describe('a transactional publisher while leadership moves', { timeout: BROKEN_MS }, () => {
     let kafka: OwnKafka
     let ledger = ''
     let common: Stage
