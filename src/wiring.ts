@@ -1,7 +1,7 @@
 /** The one place that says `create` and `new`: settings in, the parts of a running connector out. No decision is made here. */
 import { hash } from 'node:crypto'
 import { type AccountOptions, AccountTask } from './flow/account.ts'
-import { Desk } from './flow/desk.ts'
+import { OrderRouter } from './flow/order-router.ts'
 import type { Stop } from './flow/sweep.ts'
 import { readTlsFiles } from './host/tls-files.ts'
 import { createKafka, type KafkaClient } from './kafka/client.ts'
@@ -39,7 +39,7 @@ export interface Watch {
   readonly board: StatusBoard
   readonly readiness: Readiness
   /** Where orders for the accounts come in. */
-  readonly desk: Desk
+  readonly orders: OrderRouter
   readonly note: (account: string) => (happening: Happening) => void
 }
 
@@ -59,7 +59,7 @@ export function createWatch(settings: Settings, build: string): Watch {
     board.note(account, happening)
     if (happening.kind === 'task') readiness.note(account, happening.state)
   }
-  return { log, metrics, board, readiness, desk: new Desk(), note }
+  return { log, metrics, board, readiness, orders: new OrderRouter(), note }
 }
 
 /** Where the connectors of these settings take orders on this machine, or at a host and port. */
@@ -69,13 +69,13 @@ export function controlTargetOf({ name, control }: Pick<Settings, 'name' | 'cont
 }
 
 /** Throws `PORT_UNAVAILABLE`. */
-export function openControl(settings: Settings, { desk, board, log }: Watch, build: string): Promise<Control> {
+export function openControl(settings: Settings, { orders, board, log }: Watch, build: string): Promise<Control> {
   const target = controlTargetOf(settings)
   return startControl({
     address: target.kind === 'tcp' ? target : { ...target, suffix: String(process.pid) },
     accounts: settings.accounts.map(({ id }) => id),
     status: () => board.report(settings.name, build),
-    give: (account, order, signal) => desk.give(account, order, signal),
+    give: (account, order, signal) => orders.give(account, order, signal),
     clock,
     log,
   })

@@ -176,8 +176,8 @@ async function runAccounts(parts: Omit<AccountWiring, 'account' | 'note'>, watch
       const { task, source } = wired
       accounts.push(wired)
       watch.board.follow(account.id, source)
-      watch.desk.take(account.id, task.attention.orders)
-      const run = () => task.run().finally(() => watch.desk.leave(account.id, 'the account is not read here any more'))
+      watch.orders.take(account.id, task.attention.orders)
+      const run = () => task.run().finally(() => watch.orders.leave(account.id, 'the account is not read here any more'))
       return { account: account.id, run, notBeforeMs: () => source.notBeforeMs(), note }
     })
   const onStopping = () => {

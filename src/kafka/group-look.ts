@@ -2,9 +2,9 @@
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { ConnectorError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
+import { askCluster, askingDeadline } from './ask-cluster.ts'
 import type { KafkaClient } from './client.ts'
-import { Deadline } from './deadline.ts'
-import { brokerCode, causeOf, unauthorized, unreachable } from './failures.ts'
+import { brokerCode } from './failures.ts'
 import { GROUP_COORDINATOR, PROTOCOL, partitionsIn } from './group-coordinator.ts'
 import { SESSION_MS } from './membership.ts'
 
@@ -34,37 +34,25 @@ const longestSessionMs = SESSION_MS + 3_000
  */
 export async function lookAtGroup(options: GroupLookOptions, signal: AbortSignal): Promise<SeenMember[]> {
   const { client, clock, group, topic, deadlineMs = 20_000 } = options
-  const doing = `looking at consumer group ${group}`
-  const late = (cause: unknown) => unreachable(doing, client.brokers, deadlineMs, cause)
-  const deadline = new Deadline({ clock, ms: deadlineMs, signal, late })
-  for (;;) {
-    const { cluster, cut } = client.cluster()
-    try {
-      await deadline.wait(cluster.connect())
-      const asked = { groupId: group, coordinatorType: GROUP_COORDINATOR }
-      const coordinator = await deadline.wait(cluster.findGroupCoordinator(asked))
-      const { groups } = await deadline.wait(coordinator.describeGroups({ groupIds: [group] }))
-      await deadline.wait(mayJoin(coordinator, group))
-      const { members = [], protocol = '' } = groups[0] ?? {}
-      if (protocol !== '' && protocol !== PROTOCOL)
-        throw new ConnectorError(
-          'SETTINGS_INVALID',
-          `consumer group ${group} is used by another program (${protocol}): give the connector another \`name\``,
-        )
-      return members.map(({ memberId, clientHost, memberAssignment }) => ({
-        id: memberId,
-        host: clientHost.replace(/^\//, ''),
-        owned: partitionsIn(memberAssignment, topic),
-      }))
-    } catch (error) {
-      if (error instanceof ConnectorError) throw error
-      if (causeOf(error) === 'unauthorized') throw unauthorized(doing, error)
-      deadline.remember(error)
-    } finally {
-      cut()
-    }
-    await deadline.pause(pauseMs)
-  }
+  const asking = { client, clock, doing: `looking at consumer group ${group}`, deadlineMs, pauseMs }
+  const deadline = askingDeadline(asking, signal)
+  return await askCluster(asking, deadline, async cluster => {
+    const asked = { groupId: group, coordinatorType: GROUP_COORDINATOR }
+    const coordinator = await deadline.wait(cluster.findGroupCoordinator(asked))
+    const { groups } = await deadline.wait(coordinator.describeGroups({ groupIds: [group] }))
+    await deadline.wait(mayJoin(coordinator, group))
+    const { members = [], protocol = '' } = groups[0] ?? {}
+    if (protocol !== '' && protocol !== PROTOCOL)
+      throw new ConnectorError(
+        'SETTINGS_INVALID',
+        `consumer group ${group} is used by another program (${protocol}): give the connector another \`name\``,
+      )
+    return members.map(({ memberId, clientHost, memberAssignment }) => ({
+      id: memberId,
+      host: clientHost.replace(/^\//, ''),
+      owned: partitionsIn(memberAssignment, topic),
+    }))
+  })
 }
 
 /** A heartbeat of nobody needs the same right as joining, and changes nothing. */

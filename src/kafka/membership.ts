@@ -14,9 +14,9 @@ import { Deadline } from './deadline.ts'
 import { brokerCode, textOf, unreachable } from './failures.ts'
 import type { GroupCoordinator } from './group-coordinator.ts'
 import { finalFailure } from './group-failures.ts'
-import { Holding } from './holding.ts'
-import { Session } from './session.ts'
-import { Waiting } from './waiting.ts'
+import { Holding } from './group-holding.ts'
+import { Session } from './group-session.ts'
+import { Waiting } from './group-waiting.ts'
 
 export interface MembershipOptions {
   /** Finds the coordinator and connects, until the deadline. */

@@ -5,9 +5,10 @@
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { ConnectorError } from '../errors.ts'
 import type { Clock, PartitionEnds, TopicSpec, TopicState, Topics } from '../ports.ts'
+import { askCluster, askingDeadline } from './ask-cluster.ts'
 import type { KafkaClient } from './client.ts'
-import { Deadline } from './deadline.ts'
-import { brokerCode, causeOf, textOf, unauthorized, unreachable } from './failures.ts'
+import type { Deadline } from './deadline.ts'
+import { brokerCode, causeOf, textOf } from './failures.ts'
 import { endsOf } from './fetch.ts'
 import { createCommand, misconfigured } from './topic-remedies.ts'
 import { rightsOn } from './topic-rights.ts'
@@ -57,33 +58,15 @@ export function createTopics(options: TopicsOptions): Topics {
   }
 }
 
-/** Runs `work` on a fresh connection, again and again until it succeeds, fails for good, or the deadline ends. */
 async function asking<T>(
-  options: TopicsOptions,
+  { client, clock, deadlineMs = 30_000 }: TopicsOptions,
   doing: string,
   signal: AbortSignal,
   work: (asking: Asking) => Promise<T>,
 ): Promise<T> {
-  const { client, clock, deadlineMs = 30_000 } = options
-  const late = (cause: unknown) =>
-    causeOf(cause) === 'missing'
-      ? new ConnectorError('TOPIC_MISSING', `${doing}: the topic does not exist`, { cause })
-      : unreachable(doing, client.brokers, deadlineMs, cause)
-  const deadline = new Deadline({ clock, ms: deadlineMs, signal, late })
-  for (;;) {
-    const { cluster, cut } = client.cluster()
-    try {
-      await deadline.wait(cluster.connect())
-      return await work({ cluster, brokers: client.brokers, deadline })
-    } catch (error) {
-      if (error instanceof ConnectorError) throw error
-      if (causeOf(error) === 'unauthorized') throw unauthorized(doing, error)
-      deadline.remember(error)
-    } finally {
-      cut()
-    }
-    await deadline.pause(pauseMs)
-  }
+  const options = { client, clock, doing, deadlineMs, pauseMs }
+  const deadline = askingDeadline(options, signal)
+  return await askCluster(options, deadline, cluster => work({ cluster, brokers: client.brokers, deadline }))
 }
 
 async function ensureTopic(asking: Asking, spec: TopicSpec, create: boolean, created: Set<string>): Promise<TopicState> {

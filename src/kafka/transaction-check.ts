@@ -5,11 +5,10 @@
  * does not move back and no reader waits, not even when this process dies halfway.
  */
 import type Cluster from 'kafkajs/src/cluster/index.js'
-import { ConnectorError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
+import { askCluster, askingDeadline } from './ask-cluster.ts'
 import type { KafkaClient } from './client.ts'
 import { Deadline } from './deadline.ts'
-import { causeOf, unauthorized, unreachable } from './failures.ts'
 import { endsOf, type Place } from './fetch.ts'
 import { PartitionLeader } from './partition-leader.ts'
 
@@ -35,25 +34,11 @@ const partingMs = 5_000
  */
 export async function checkTransactions(options: TransactionCheckOptions, signal: AbortSignal): Promise<void> {
   const { client, clock, transactionalId, place, deadlineMs = 20_000 } = options
-  const doing = `trying a transaction of ${transactionalId}`
-  const late = (cause: unknown) => unreachable(doing, client.brokers, deadlineMs, cause)
-  const deadline = new Deadline({ clock, ms: deadlineMs, signal, late })
+  const asking = { client, clock, doing: `trying a transaction of ${transactionalId}`, deadlineMs, pauseMs }
+  const deadline = askingDeadline(asking, signal)
   const before = place === null ? 0n : await highOf(options, place, deadline)
-  for (;;) {
-    const { cluster, cut } = client.cluster()
-    try {
-      await openAndAbort(cluster, options, deadline)
-      break
-    } catch (error) {
-      if (error instanceof ConnectorError) throw error
-      if (causeOf(error) === 'unauthorized') throw unauthorized(doing, error)
-      // Opened again, the id is fenced and whatever this attempt left open is aborted.
-      deadline.remember(error)
-    } finally {
-      cut()
-    }
-    await deadline.pause(pauseMs)
-  }
+  // Opened again, the id is fenced and whatever an attempt before left open is aborted.
+  await askCluster(asking, deadline, cluster => openAndAbort(cluster, options, deadline))
   if (place === null) return
   deadline.remember(new Error(`${place.topic} partition ${place.partition} takes no writes: too few replicas in sync?`))
   while ((await highOf(options, place, deadline)) <= before) await deadline.pause(pauseMs)
@@ -61,7 +46,6 @@ export async function checkTransactions(options: TransactionCheckOptions, signal
 
 async function openAndAbort(cluster: Cluster, options: TransactionCheckOptions, deadline: Deadline): Promise<void> {
   const { clock, transactionalId, place } = options
-  await deadline.wait(cluster.connect())
   await deadline.wait(place === null ? cluster.refreshMetadata() : cluster.addMultipleTargetTopics([place.topic]))
   const asked = { groupId: transactionalId, coordinatorType: transactionCoordinator }
   const coordinator = await deadline.wait(cluster.findGroupCoordinator(asked))

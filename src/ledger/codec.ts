@@ -21,7 +21,7 @@ import {
   type StoredBackfill,
   storedBackfill,
   storedLateness,
-} from './stored-upkeep.ts'
+} from './checkpoint-extras.ts'
 
 /** The layout this release writes, and the newest it fully knows. */
 export const FORMAT = 1

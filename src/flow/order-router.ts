@@ -2,7 +2,7 @@
 import type { Answer, Order } from '../model/order.ts'
 import type { Orders } from './orders.ts'
 
-export class Desk {
+export class OrderRouter {
   private readonly open = new Map<string, Orders>()
   private readonly reasons = new Map<string, string>()
 

@@ -1,7 +1,7 @@
 /** The accounts that wait until the group gives them their ledger partition. */
 import { ConnectorError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
-import type { Holding } from './holding.ts'
+import type { Holding } from './group-holding.ts'
 
 interface Account {
   readonly partition: number
