@@ -17,7 +17,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TransactionalPublisher } from '../../src/ports.ts'
-import { Stage } from './promise.ts'
+import { newStage, Stage } from './promise.ts'
 import { type KafkaUnderTest, ledgerSpec, message, outcome, readAll, startMs, topicSpec } from './publisher.ts'
 
 export interface BreakableKafka extends KafkaUnderTest {
@@ -47,9 +47,7 @@ export function faultsAnywhere(name: string, start: () => Promise<BreakableKafka
 
     beforeAll(async () => {
       kafka = await start()
-      ;[events, ledger] = [kafka.uniqueName('events'), kafka.uniqueName('ledger')]
-      await kafka.topics.ensure([topicSpec(events, partitions), ledgerSpec(ledger)], true, forever)
-      stage = new Stage({ events, partitions, ledger, reader: kafka.reader, judge: kafka.judge })
+      ;({ events, ledger, stage } = await newStage(kafka, partitions))
     }, startMs)
     afterEach(async () => {
       await Promise.all(opened.splice(0).map(publisher => publisher.close()))

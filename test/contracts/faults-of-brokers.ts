@@ -17,8 +17,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TransactionalPublisher } from '../../src/ports.ts'
 import { api } from '../support/broker-proxy.ts'
 import { BROKEN_MS, moments, type OwnKafka } from './own-kafka.ts'
-import { Stage } from './promise.ts'
-import { ledgerSpec, outcome, type Tuning, topicSpec } from './publisher.ts'
+import { newStage, type Stage } from './promise.ts'
+import { outcome, type Tuning } from './publisher.ts'
 
 const forever = new AbortController().signal
 const partitions = 4
@@ -34,9 +34,7 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
 
     beforeAll(async () => {
       kafka = own()
-      ;[events, ledger] = [kafka.uniqueName('events'), kafka.uniqueName('ledger')]
-      await kafka.topics.ensure([topicSpec(events, partitions), ledgerSpec(ledger)], true, forever)
-      stage = new Stage({ events, partitions, ledger, reader: kafka.patientReader, judge: kafka.judge })
+      ;({ events, ledger, stage } = await newStage(kafka, partitions, kafka.patientReader))
       // The first transaction of a cluster makes its log.
       await newOwner().open(forever)
     })
@@ -87,17 +85,31 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
       expect([said, await stage.settle(step, heir, said)]).toEqual(['COMMIT_UNKNOWN', visible])
     })
 
+    /** What a commit says whose broker hangs at the request that `met` tells of, until `meanwhile` is over, and then carries it out. */
+    async function hanging(
+      commit: () => Promise<unknown>,
+      met: Promise<number>,
+      meanwhile: (said: Promise<string>) => Promise<unknown>,
+    ) {
+      const said = outcome(commit())
+      const id = await met
+      await kafka.broker(id).freeze()
+      const through = kafka.proxy.release()
+      await meanwhile(said)
+      await kafka.broker(id).thaw()
+      await through
+      return await said
+    }
+
     test('a broker that hangs at a Produce: the commit ends at its deadline, and what comes through later is nothing', async () => {
       const { it, heir } = await owners(1_500)
       const met = kafka.proxy.trouble(api.produce, 'holdRequest', { after: 1 })
 
-      const commit = outcome(it.commit(stage.batch('frozen'), forever))
-      const id = await met
-      await kafka.broker(id).freeze()
-      const through = kafka.proxy.release()
-      const said = await commit
-      await kafka.broker(id).thaw()
-      await through
+      const said = await hanging(
+        () => it.commit(stage.batch('frozen'), forever),
+        met,
+        ended => ended,
+      )
 
       expect([said, await stage.settle('frozen', heir, said)]).toEqual(['COMMIT_UNKNOWN', 'nothing'])
     })
@@ -106,13 +118,11 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
       const { it, heir } = await owners(1_500)
       const met = kafka.proxy.trouble(api.endTxn, 'holdRequest')
 
-      const commit = outcome(it.commit(stage.batch('frozen at the end'), forever))
-      const id = await met
-      await kafka.broker(id).freeze()
-      const through = kafka.proxy.release()
-      const said = await commit
-      await kafka.broker(id).thaw()
-      await through
+      const said = await hanging(
+        () => it.commit(stage.batch('frozen at the end'), forever),
+        met,
+        ended => ended,
+      )
 
       expect([said, await stage.settle('frozen at the end', heir, said)]).toEqual(['COMMIT_UNKNOWN', 'all'])
     })
@@ -122,14 +132,13 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
       await it.open(forever)
       const met = kafka.proxy.trouble(api.produce, 'holdRequest', { after: 1 })
 
-      const commit = outcome(it.commit(stage.batch('slow'), forever))
-      const id = await met
-      await kafka.broker(id).freeze()
-      const through = kafka.proxy.release()
-      await kafka.broker(id).thaw()
-      await through
+      const said = await hanging(
+        () => it.commit(stage.batch('slow'), forever),
+        met,
+        async () => {},
+      )
 
-      expect([await commit, await stage.settle('slow', it, 'done')]).toEqual(['done', 'all'])
+      expect([said, await stage.settle('slow', it, 'done')]).toEqual(['done', 'all'])
     })
 
     test('an independent reader finds every batch of the above once, and nothing besides', async () => {

@@ -8,8 +8,8 @@ import type { TransactionalPublisher } from '../../src/ports.ts'
 import { api, type Trouble } from '../support/broker-proxy.ts'
 import { broken, code, refused, type Step, silent, steps } from './fault-table.ts'
 import type { KafkaBehindProxy } from './kafka-under-test.ts'
-import { Stage, type Visible } from './promise.ts'
-import { ledgerSpec, outcome, startMs, type Tuning, topicSpec } from './publisher.ts'
+import { newStage, type Stage, type Visible } from './promise.ts'
+import { outcome, startMs, type Tuning } from './publisher.ts'
 
 /** Waiting for an answer that never comes ends with the deadline, so those rows have a short one. */
 const impatient: Tuning = { commitMs: 700 }
@@ -32,9 +32,7 @@ export function faultsOnTheWay(name: string, start: () => Promise<KafkaBehindPro
 
     beforeAll(async () => {
       kafka = await start()
-      ;[events, ledger] = [kafka.uniqueName('events'), kafka.uniqueName('ledger')]
-      await kafka.topics.ensure([topicSpec(events, partitions), ledgerSpec(ledger)], true, forever)
-      stage = new Stage({ events, partitions, ledger, reader: kafka.reader, judge: kafka.judge })
+      ;({ events, ledger, stage } = await newStage(kafka, partitions))
     }, startMs)
     afterEach(async () => {
       await Promise.all(opened.splice(0).map(publisher => publisher.close()))

@@ -6,7 +6,7 @@
  */
 import { expect } from 'vitest'
 import type { LedgerReader, TransactionalPublisher, TransactionBatch } from '../../src/ports.ts'
-import { message, outcome, readAll } from './publisher.ts'
+import { type KafkaUnderTest, ledgerSpec, message, outcome, readAll, topicSpec } from './publisher.ts'
 
 /** What is visible of a batch when its publisher has been opened again. */
 export type Visible = 'all' | 'nothing'
@@ -21,6 +21,17 @@ export interface StageOptions {
 }
 
 const forever = new AbortController().signal
+
+/** Fresh topics with a stage on them. `reader` is the one to look with, when not that of `kafka`. */
+export async function newStage(
+  kafka: KafkaUnderTest & Pick<StageOptions, 'judge'>,
+  partitions: number,
+  reader: LedgerReader = kafka.reader,
+): Promise<{ readonly events: string; readonly ledger: string; readonly stage: Stage }> {
+  const [events, ledger] = [kafka.uniqueName('events'), kafka.uniqueName('ledger')]
+  await kafka.topics.ensure([topicSpec(events, partitions), ledgerSpec(ledger)], true, forever)
+  return { events, ledger, stage: new Stage({ events, partitions, ledger, reader, judge: kafka.judge }) }
+}
 
 export class Stage {
   readonly #options: StageOptions

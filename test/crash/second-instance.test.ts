@@ -52,6 +52,19 @@ async function proxied({ brokers }: Reach) {
 
 const clean = { missing: [], repeated: [], stale: [], extra: [] }
 
+/** The one that took over goes on undisturbed beside the one that is back; both stop in order, and nothing was repeated or lost. */
+async function expectQuiet(name: string, owner: Connector, standby: Connector): Promise<void> {
+  const sinceMs = Date.now()
+  await owner.untilEvent('window.read', isHot(sinceMs + 12_000))
+  expect(owner.lines.filter(({ event }) => event === 'task.fenced' || event === 'task.lost')).toEqual([])
+  for (const instance of [standby, owner]) instance.kill('SIGTERM')
+  expect([await standby.exited, await owner.exited]).toEqual([
+    { code: 0, signal: null },
+    { code: 0, signal: null },
+  ])
+  expect(await judged(name, sinceMs)).toMatchObject(clean)
+}
+
 test('the second instance stands by, is ready, and takes over when the first is told to stop', async () => {
   const name = uniqueName('pair')
   const settings = settingsFor(simulator, reach, name, { polling })
@@ -87,15 +100,7 @@ test('an owner that stands still is replaced; when it wakes up it stands by, and
   first.kill('SIGCONT')
   await first.untilEvent('task.standby')
 
-  const wokenMs = Date.now()
-  await second.untilEvent('window.read', isHot(wokenMs + 12_000))
-  expect(second.lines.filter(({ event }) => event === 'task.fenced' || event === 'task.lost')).toEqual([])
-  for (const instance of [first, second]) instance.kill('SIGTERM')
-  expect([await first.exited, await second.exited]).toEqual([
-    { code: 0, signal: null },
-    { code: 0, signal: null },
-  ])
-  expect(await judged(name, wokenMs)).toMatchObject(clean)
+  await expectQuiet(name, second, first)
 }, 240_000)
 
 test('an owner cut off from Kafka is replaced; its late packets do no harm, and it stands by when the network is back', async () => {
@@ -114,15 +119,7 @@ test('an owner cut off from Kafka is replaced; its late packets do no harm, and 
   network.heal()
   await first.untilEvent('task.standby')
 
-  const healedMs = Date.now()
-  await second.untilEvent('window.read', isHot(healedMs + 12_000))
-  expect(second.lines.filter(({ event }) => event === 'task.fenced' || event === 'task.lost')).toEqual([])
-  for (const instance of [first, second]) instance.kill('SIGTERM')
-  expect([await first.exited, await second.exited]).toEqual([
-    { code: 0, signal: null },
-    { code: 0, signal: null },
-  ])
-  expect(await judged(name, healedMs)).toMatchObject(clean)
+  await expectQuiet(name, second, first)
 }, 240_000)
 
 test('--once beside a running owner says so, stops with 5 and disturbs nothing', async () => {

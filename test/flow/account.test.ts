@@ -11,6 +11,7 @@ import type { MemoryCluster } from '../support/memory-kafka.ts'
 import { type Script, ScriptedSource } from '../support/scripted-source.ts'
 import { soleOwner } from '../support/sole-owner.ts'
 import { usualAccount } from '../support/usual-account.ts'
+import { usualDialect } from '../support/usual-dialect.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const startMs = Date.parse('2026-03-10T12:00:30Z')
@@ -336,17 +337,14 @@ test('with --once, fenced means the end, with the code the exit depends on', asy
 
 describe('an API that no longer hears the question as it is put', () => {
   const refused = new ConnectorError('API_REJECTED', 'RBC3004')
-  const spoken: Dialect = {
+  const spoken: Dialect = usualDialect({
     style: 'post-form',
-    provedBy: 'bad_start_refused',
     limitIn: 'both',
     largestLimit: null,
-    page: 'index',
     offset: 'rows',
-    total: 'all',
     instants: 'z',
     probedAtMs: startMs,
-  }
+  })
 
   test('is probed anew at once, and the reading goes on without a failed account', async () => {
     const cluster = await memoryCluster()

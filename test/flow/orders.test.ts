@@ -93,6 +93,17 @@ const readByBackfill = (cluster: MemoryCluster) =>
 const states = (life: Life) => life.notes.flatMap(note => (note.kind === 'task' ? [note.state] : []))
 const schedules = (life: Life) => life.notes.flatMap(note => (note.kind === 'window.read' ? [note.schedule] : []))
 
+/** Where an earlier life was told to pause. */
+async function pausedBefore(): Promise<MemoryCluster> {
+  const cluster = await memoryCluster()
+  const { on, acted } = once(life => life.give(pause))
+  const life = live({ cluster, on })
+  await acted
+  life.stop()
+  await life.ended
+  return cluster
+}
+
 describe('pause', () => {
   test('is durable when it is answered, and from then on nothing is asked of the API', async () => {
     const cluster = await memoryCluster()
@@ -113,12 +124,7 @@ describe('pause', () => {
   })
 
   test('survives a restart without one request, not even a probe, and ends with resume', async () => {
-    const cluster = await memoryCluster()
-    const first = once(life => life.give(pause))
-    const before = live({ cluster, on: first.on })
-    await first.acted
-    before.stop()
-    await before.ended
+    const cluster = await pausedBefore()
 
     const second = once(async life => [life.source.requests(), await life.give(resume)] as const, 'task', 'paused')
     const read = once(async life => life.stop())
@@ -180,12 +186,7 @@ describe('pause', () => {
   })
 
   test('makes a run for cron read nothing and say so', async () => {
-    const cluster = await memoryCluster()
-    const first = once(life => life.give(pause))
-    const before = live({ cluster, on: first.on })
-    await first.acted
-    before.stop()
-    await before.ended
+    const cluster = await pausedBefore()
 
     const life = live({ cluster, once: true, atMs: startMs + HOUR_MS })
 

@@ -43,16 +43,21 @@ function scene() {
   const pass = async (ms: number) => {
     for (let leftMs = ms; leftMs > 0; leftMs -= 100) await clock.advance(100)
   }
-  return { clock, group, instance, pass }
+  /** One that owns partition 0, and one that stands by. */
+  const pair = async () => {
+    const [first, second] = [instance(), instance()]
+    first.acquire(0)
+    await pass(1_000)
+    second.acquire(0)
+    await pass(5_000)
+    return { first, second }
+  }
+  return { instance, pair, pass }
 }
 
 test('the first instance owns, the second stands by, and takes over when the first leaves', async () => {
-  const { instance, pass } = scene()
-  const [first, second] = [instance(), instance()]
-  first.acquire(0)
-  await pass(1_000)
-  second.acquire(0)
-  await pass(5_000)
+  const { pair, pass } = scene()
+  const { first, second } = await pair()
   expect([first.said, second.said]).toEqual([['owner 0'], ['standby 0']])
 
   first.grants[0]?.release()
@@ -65,12 +70,8 @@ test('the first instance owns, the second stands by, and takes over when the fir
 })
 
 test('an instance that is not heard for a session loses everything, by its own clock and before anybody else owns it', async () => {
-  const { instance, pass } = scene()
-  const [first, second] = [instance(), instance()]
-  first.acquire(0)
-  await pass(1_000)
-  second.acquire(0)
-  await pass(5_000)
+  const { pair, pass } = scene()
+  const { first, second } = await pair()
 
   first.wire.isCut = true
   const order: string[] = []
@@ -85,12 +86,8 @@ test('an instance that is not heard for a session loses everything, by its own c
 })
 
 test('a process that stood still is told by its first question, and stands by from then on', async () => {
-  const { instance, pass } = scene()
-  const [first, second] = [instance(), instance()]
-  first.acquire(0)
-  await pass(1_000)
-  second.acquire(0)
-  await pass(5_000)
+  const { pair, pass } = scene()
+  const { first, second } = await pair()
   first.wire.isCut = true
   await pass(40_000)
   first.wire.isCut = false

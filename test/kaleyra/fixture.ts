@@ -1,9 +1,11 @@
 /** A real local HTTP server that answers as told, and a source in front of it on a virtual clock. */
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createKaleyraSource, type KaleyraSourceOptions } from '../../src/kaleyra/source.ts'
 import type { Dialect } from '../../src/model/dialect.ts'
 import type { Happening, Page } from '../../src/ports.ts'
+import { usualDialect } from '../support/usual-dialect.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 export const SID = 'HXEP0123456789US'
@@ -11,17 +13,14 @@ export const API_KEY = 'Averysecretkey0123456789'
 export const WINDOW = { fromMs: Date.UTC(2026, 0, 15, 10), untilMs: Date.UTC(2026, 0, 15, 11) }
 
 /** As an earlier life may have found it: `total` is known to count everything, so one page with all of it is enough. */
-export const countsAll: Dialect = {
+export const countsAll: Dialect = usualDialect({
   style: 'post-form',
-  provedBy: 'bad_start_refused',
   limitIn: 'both',
   largestLimit: null,
   page: 'unknown',
   offset: 'unknown',
-  total: 'all',
   instants: 'z',
-  probedAtMs: 0,
-}
+})
 
 export interface Seen {
   readonly method: string

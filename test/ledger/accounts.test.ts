@@ -1,4 +1,5 @@
 /** Several accounts in one ledger: each has its own memory, and what all of them share (topic, partition, producer) comes between none. */
+
 import { describe, expect, test } from 'vitest'
 import { filtersText } from '../../src/ledger/identity.ts'
 import { createLedger } from '../../src/ledger/ledger.ts'
@@ -8,6 +9,7 @@ import { DAY_MS } from '../../src/model/window.ts'
 import type { Chunk, Topics } from '../../src/ports.ts'
 import { sighting } from '../support/calls.ts'
 import { identity, ledgerOn, memoryCluster, noSignal, processOn, usualOptions } from '../support/ledger-on-memory.ts'
+import { usualDialect } from '../support/usual-dialect.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const startMs = Date.parse('2026-03-10T12:00:00Z')
@@ -273,17 +275,7 @@ describe('the filters a ledger was written under', () => {
 
 test('the dialect that an account learned is what its next life finds, and that of no other account', async () => {
   const cluster = await memoryCluster()
-  const dialect: Dialect = {
-    style: 'get-query',
-    provedBy: 'bad_start_refused',
-    limitIn: 'field',
-    largestLimit: 100,
-    page: 'index',
-    offset: 'ignored',
-    total: 'all',
-    instants: 'offset',
-    probedAtMs: startMs - DAY_MS,
-  }
+  const dialect: Dialect = usualDialect({ probedAtMs: startMs - DAY_MS })
   let known: Dialect | null = null
   const parts = {
     publisher: cluster.publisher('kaleyra-0'),

@@ -1,19 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Dialect } from '../../src/model/dialect.ts'
 import { StatusBoard } from '../../src/server/status-board.ts'
+import { usualDialect } from '../support/usual-dialect.ts'
 
 const nowMs = Date.parse('2026-03-10T12:00:00Z')
-const dialect: Dialect = {
-  style: 'get-query',
-  provedBy: 'bad_start_refused',
-  limitIn: 'field',
-  largestLimit: 100,
-  page: 'index',
-  offset: 'ignored',
-  total: 'all',
-  instants: 'z',
-  probedAtMs: nowMs - 60_000,
-}
+const dialect: Dialect = usualDialect({ instants: 'z', probedAtMs: nowMs - 60_000 })
 
 /** A board of the accounts `a` and `b`, and how it shows one of them. */
 function boardOfTwo() {

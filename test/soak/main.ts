@@ -6,9 +6,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command, InvalidArgumentError } from 'commander'
-import { DURATION, durationMs, durationText } from '../../src/model/units.ts'
+import { Command } from 'commander'
+import { durationMs, durationText } from '../../src/model/units.ts'
 import { Connector, settingsFor } from '../support/connector.ts'
+import { durationOption } from '../support/duration-option.ts'
 import { type Platform, startPlatform } from '../support/platform/platform.ts'
 import type { FaultKind } from '../support/simulator/faults.ts'
 import { type Simulator, startSimulator } from '../support/simulator/server.ts'
@@ -40,10 +41,7 @@ const DEADLINE_MS = 120_000
 
 const options = new Command('soak')
   .description('Every fault at once for a while, then a verdict.')
-  .option('--for <duration>', 'how long, such as 10m', text => {
-    if (DURATION.test(text)) return durationMs(text)
-    throw new InvalidArgumentError('a duration such as 90s or 10m is expected')
-  })
+  .option('--for <duration>', 'how long, such as 10m', durationOption)
   .option('--seed <number>', 'the same seed makes the same calls and faults', Number, 1)
   .parse()
   .opts<{ for?: number; seed: number }>()

@@ -7,8 +7,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command, InvalidArgumentError } from 'commander'
-import { DURATION, durationMs, durationText } from '../../src/model/units.ts'
+import { Command } from 'commander'
+import { durationMs, durationText } from '../../src/model/units.ts'
+import { durationOption } from '../support/duration-option.ts'
 import { startPlatform } from '../support/platform/platform.ts'
 import { Dice } from '../support/simulator/dice.ts'
 import { startSimulator } from '../support/simulator/server.ts'
@@ -18,10 +19,7 @@ import { Instance, type Kind } from './instance.ts'
 
 const options = new Command('owners')
   .description('Two instances, random kills for a while, then a verdict.')
-  .option('--for <duration>', 'how long, such as 10m', text => {
-    if (DURATION.test(text)) return durationMs(text)
-    throw new InvalidArgumentError('a duration such as 90s or 10m is expected')
-  })
+  .option('--for <duration>', 'how long, such as 10m', durationOption)
   .option('--kills <number>', 'how many, spread over the time', Number, 20)
   .option('--brokers', 'kill brokers, too')
   .option('--seed <number>', 'the same seed makes the same calls and the same plan of kills', Number, 1)

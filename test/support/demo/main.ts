@@ -3,27 +3,21 @@
  * them; what a consumer gets, a running line, and at the end the verdict of an independent read_committed consumer against the truth.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { Connector, settingsFor } from '../connector.ts'
+import { durationOption } from '../duration-option.ts'
 import { type Platform, startPlatform } from '../platform/platform.ts'
 import { type Simulator, startSimulator } from '../simulator/server.ts'
 import { verdictLine, Witness } from '../witness.ts'
 import { eventLine, runningLine, type StatusReply } from './lines.ts'
 
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const SHOWN_AT_FIRST = 15
 /** Rows may come this long after the end was called; then something is wrong. */
 const LAST_READ_MS = 60_000
 
-const duration = (text: string): number => {
-  const [, count, unit = ''] = /^(\d+)([smh])$/.exec(text) ?? []
-  if (count === undefined) throw new InvalidArgumentError('a duration such as 30s or 5m is expected')
-  return Number(count) * (UNITS[unit] ?? 1_000)
-}
-
 const options = new Command('demo')
   .description('Shows the connector at work, with everything it needs started here. Ctrl-C ends it with a verdict.')
-  .option('--for <duration>', 'stop by itself after this long, such as 30s; exit 0 only if the verdict is clean', duration)
+  .option('--for <duration>', 'stop by itself after this long, such as 30s; exit 0 only if the verdict is clean', durationOption)
   .option('--seed <number>', 'the same seed makes the same calls', Number, 1)
   .parse()
   .opts<{ for?: number; seed: number }>()
