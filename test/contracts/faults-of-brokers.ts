@@ -8,7 +8,7 @@
  *   killed at the first Produce      COMMIT_UNKNOWN   nothing
  *   killed at the second Produce     COMMIT_UNKNOWN   nothing
  *   killed at EndTxn                 COMMIT_UNKNOWN   nothing
- *   killed after EndTxn              COMMIT_UNKNOWN   all
+ *   killed after EndTxn              COMMIT_UNKNOWN   all; with a single replica only once the markers are written
  *   hanging (frozen) at Produce      COMMIT_UNKNOWN   nothing, though it carries the request out when it goes on
  *   hanging (frozen) at EndTxn       COMMIT_UNKNOWN   all: it carries the request out when it goes on, before the next open
  *   hanging for less than commitMs   done             all
@@ -16,6 +16,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TransactionalPublisher } from '../../src/ports.ts'
 import { api } from '../support/broker-proxy.ts'
+import { until } from '../support/platform/until.ts'
 import { BROKEN_MS, moments, type OwnKafka } from './own-kafka.ts'
 import { newStage, type Stage } from './promise.ts'
 import { outcome, type Tuning } from './publisher.ts'
@@ -59,6 +60,17 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
       return { it, heir }
     }
 
+    /**
+     * The markers of a decided transaction stand in every partition. With a single replica Kafka does not promise them after that broker was killed:
+     * back again, it skips the markers of partitions that have no leader yet, and the transaction hangs (README, "What is not").
+     */
+    async function markersWritten(): Promise<void> {
+      await until({ what: 'every transaction has ended', deadlineMs: 30_000 }, async () => {
+        const ends = await Promise.all([events, ledger].map(topic => kafka.topics.offsets(topic, forever)))
+        return ends.flatMap(found => [...found.values()]).every(({ stable, high }) => stable === high) ? true : undefined
+      })
+    }
+
     test('a broker killed at InitProducerId: open waits for another coordinator, and the commit works', async () => {
       const it = newOwner()
       const met = kafka.proxy.trouble(api.initProducerId, 'holdRequest')
@@ -79,6 +91,7 @@ export function faultsOfBrokers(name: string, own: () => OwnKafka): void {
 
       const commit = outcome(it.commit(stage.batch(step), forever))
       const id = await met
+      if (visible === 'all' && kafka.replicas === 1) await markersWritten()
       await kafka.broker(id).kill()
       const [said] = await Promise.all([commit, kafka.broker(id).start()])
 
