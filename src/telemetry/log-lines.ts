@@ -65,9 +65,9 @@ export function lineOf(happening: Happening): LogLine | null {
     case 'backfill.lost':
       return backfillChanged(happening)
     case 'committed':
-      return line('debug', 'committed', `records=${happening.records} in ${happening.durationMs} ms`, {
+      return line('debug', 'committed', `records=${happening.records} in ${Math.round(happening.durationMs)} ms`, {
         records: happening.records,
-        duration_ms: happening.durationMs,
+        duration_ms: Math.round(happening.durationMs),
       })
     case 'commit.failed':
       return happening.result === 'fenced'
@@ -88,7 +88,7 @@ export function lineOf(happening: Happening): LogLine | null {
       return line('info', 'recalled', `${happening.seen} calls known, read back in ${seconds(happening.durationMs)} s`, {
         seen: happening.seen,
         incarnation: happening.incarnation,
-        duration_ms: happening.durationMs,
+        duration_ms: Math.round(happening.durationMs),
       })
     case 'unknown.value':
       return line('debug', 'unknown.value', `${happening.count} values of an unknown ${happening.of}`, {

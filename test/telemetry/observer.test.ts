@@ -227,6 +227,16 @@ describe('the log', () => {
     expect(lines.map(line => [line.level, line.event, line.account])).toEqual([[level, event, 'main']])
   })
 
+  test('tells durations in whole milliseconds', () => {
+    const { note, lines } = setUp()
+
+    note({ kind: 'committed', records: 5, durationMs: 12.345678, commit })
+    note({ kind: 'recalled', durationMs: 1234.5678, seen: 2, incarnation: 3 })
+
+    expect(lines[0]).toMatchObject({ msg: 'records=5 in 12 ms', duration_ms: 12 })
+    expect(lines[1]).toMatchObject({ duration_ms: 1235 })
+  })
+
   test('tells the code, the message, the causes of a failure and what to do', () => {
     const { note, lines } = setUp()
     const cause = new Error('write failed', { cause: new Error('socket closed') })
