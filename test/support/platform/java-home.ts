@@ -3,13 +3,11 @@
  * brings them once, as pom.xml says, into a cache outside the tree; later runs need neither Maven nor a network.
  */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { hold, spawnReaped } from './reaped.ts'
+import { fetchedOnce } from '../fetched.ts'
+import { spawnReaped } from './reaped.ts'
 
 const oldestJava = 17
 const mavenDeadlineMs = 15 * 60_000
@@ -18,10 +16,10 @@ const pom = join(import.meta.dirname, 'pom.xml')
 /** The folder with `kafka/` (jars) and `registry/` (an unpacked distribution), fetched first if it is not there. */
 export async function javaHome(log: (line: string) => void = () => {}): Promise<string> {
   await requireJava()
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'call-log-source')
-  const home = join(cache, createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 16))
-  if (!existsSync(home)) await fetchInto(home, log)
-  return home
+  return fetchedOnce(readFileSync(pom), async folder => {
+    log('Fetching Kafka and the schema registry with Maven (once; about 170 MB)')
+    await runMaven(['-B', '-q', '-f', pom, `-Dhome=${folder}`, 'process-resources'])
+  })
 }
 
 /** The Java command that JAVA_HOME or PATH names. */
@@ -56,23 +54,6 @@ async function requireJava(): Promise<void> {
   )
   const version = /version "(?:1\.)?(\d+)/.exec(said)?.[1]
   if (Number(version) < oldestJava) throw new Error(`Java ${version} is too old (${oldestJava} or newer is needed)`)
-}
-
-async function fetchInto(home: string, log: (line: string) => void): Promise<void> {
-  await mkdir(dirname(home), { recursive: true })
-  // Filled aside and renamed when whole: an interrupted download is never taken for a cache, two at once do not mix.
-  const aside = await mkdtemp(`${home}.partial-`)
-  const drop = hold('folder', aside)
-  try {
-    log('Fetching Kafka and the schema registry with Maven (once; about 170 MB)')
-    await runMaven(['-B', '-q', '-f', pom, `-Dhome=${aside}`, 'process-resources'])
-    await rename(aside, home).catch(error => {
-      if (!existsSync(home)) throw error
-    })
-  } finally {
-    await rm(aside, { recursive: true, force: true })
-    drop()
-  }
 }
 
 function runMaven(args: readonly string[]): Promise<void> {
