@@ -8,7 +8,6 @@ import { BROKER, isTimeZone, plainUrl, sidInUrl } from './model/addresses.ts'
 import { type Complaint, complaintsOf, refusal } from './model/complaints.ts'
 import { DIGEST_GROUPS } from './model/fingerprint.ts'
 import { type Frozen, freeze } from './model/frozen.ts'
-import { notBuiltYet } from './model/not-built.ts'
 import { NUMBER_RULES } from './model/number-protection.ts'
 import { brokenRules } from './model/settings-rules.ts'
 import { isGroup, omit, written } from './model/settings-tree.ts'
@@ -174,9 +173,7 @@ const pollingOf = ({ startFrom, settle, retryFailed, schedule: entries, ...rest 
 })
 const kafkaOf = (name: string, { topics, key = 'call_id', sasl, ...rest }: z.output<typeof kafka>) => {
   const { events = `${name}.call-logs`, deadLetters = `${events}.dlq`, ledger = `${name}.ledger` } = topics
-  // A token login never gets here: it is not built yet.
-  const login = sasl === undefined || sasl.mechanism === 'oauthbearer' ? {} : { sasl }
-  return { ...rest, key, topics: { events, deadLetters, ledger }, ...login }
+  return { ...rest, key, topics: { events, deadLetters, ledger }, ...(sasl !== undefined && { sasl }) }
 }
 const registryOf = (events: string, { subject = `${events}-value`, ...rest }: z.output<typeof registry>) => ({ ...rest, subject })
 
@@ -241,7 +238,7 @@ export function parseSettings(raw: unknown, needs: readonly Need[] = ALL, unread
   // A misspelt name without a value counts as not written, but it is still misspelt.
   const unknown = schema.safeParse(needed).error?.issues.filter(({ code }) => code === 'unrecognized_keys') ?? []
   const issues = [...(result.error?.issues ?? []), ...unknown]
-  const complaints = [...notBuiltYet(given), ...unreadable, ...issues.flatMap(issue => complaintsOf(issue, given))]
+  const complaints = [...unreadable, ...issues.flatMap(issue => complaintsOf(issue, given))]
   if (result.data === undefined || complaints.length > 0) throw refusal(complaints, given, SECTIONS)
   const settings = complete(result.data)
   freeze(settings)

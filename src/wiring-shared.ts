@@ -1,18 +1,65 @@
 /** What all accounts of one process share, made once. */
 import { systemClock } from './host/clock.ts'
-import type { KafkaClient } from './kafka/client.ts'
+import { proxyVariables } from './host/environment.ts'
+import { readTlsFiles } from './host/tls-files.ts'
+import { createKafka, type KafkaClient, type SaslOptions } from './kafka/client.ts'
 import { connectToGroup } from './kafka/group-coordinator.ts'
 import { createLedgerReader } from './kafka/ledger-reader.ts'
 import { Membership, REBALANCE_MS, SESSION_MS } from './kafka/membership.ts'
 import { createPublisher } from './kafka/publisher.ts'
 import { SharedPublisher } from './kafka/shared-publisher.ts'
+import { requestToken, type TokenLogin } from './kafka/token-request.ts'
+import { Tokens } from './kafka/tokens.ts'
 import { type Budget, createBudget } from './kaleyra/budget.ts'
 import type { Clock } from './ports.ts'
 import type { Settings } from './settings.ts'
+import { errorFields } from './telemetry/error-fields.ts'
+import type { Log } from './telemetry/log.ts'
 
 export const clock: Clock = systemClock
 
 const TRANSACTION_TIMEOUT_MS = 60_000
+
+/** For a client that outlives its login: where its settings can be read again, and until when its token is renewed ahead of need. */
+export interface LongLived {
+  readonly reread: () => Settings
+  readonly signal: AbortSignal
+}
+
+export function createClient(settings: Settings, log: Log, longLived?: LongLived): KafkaClient {
+  const { name, kafka } = settings
+  const { ssl } = kafka
+  const sasl = saslOf(kafka.sasl, log, longLived)
+  return createKafka(
+    {
+      clientId: `call-log-source-${name}`,
+      brokers: kafka.brokers,
+      ...(ssl.enabled && {
+        ssl: { enabled: true, ...readTlsFiles(ssl, 'kafka.ssl') },
+      }),
+      ...(sasl !== undefined && { sasl }),
+    },
+    (_, message) => log.debug({ event: 'kafka.client' }, message),
+  )
+}
+
+function saslOf(sasl: Settings['kafka']['sasl'], log: Log, longLived: LongLived | undefined): SaslOptions | undefined {
+  if (sasl?.mechanism !== 'oauthbearer') return sasl
+  const reread = () => {
+    const now = longLived?.reread().kafka.sasl
+    return now?.mechanism === 'oauthbearer' ? now : undefined
+  }
+  const ask = (login: TokenLogin) => requestToken({ login, clock, proxyEnv: proxyVariables() })
+  const tokens = new Tokens({ ask, login: sasl, reread, clock })
+  if (longLived !== undefined) {
+    const onUnrenewed = (error: unknown, leftMs: number) => {
+      const left = `the one at hand can be used for ${Math.round(leftMs / 1_000)} s`
+      log.warn({ event: 'token.unrenewed', leftMs, ...errorFields(error) }, `no new token for Kafka; ${left}`)
+    }
+    void tokens.keepFresh(onUnrenewed, longLived.signal)
+  }
+  return { mechanism: 'oauthbearer', token: () => tokens.token() }
+}
 
 /** The place in the consumer group, the request budget of an API key, the producer of a ledger partition. */
 export interface Shared {

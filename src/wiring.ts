@@ -3,8 +3,7 @@ import { hash } from 'node:crypto'
 import { type AccountOptions, AccountTask } from './flow/account.ts'
 import { OrderRouter } from './flow/order-router.ts'
 import type { Stop } from './flow/sweep.ts'
-import { readTlsFiles } from './host/tls-files.ts'
-import { createKafka, type KafkaClient } from './kafka/client.ts'
+import type { KafkaClient } from './kafka/client.ts'
 import { createOwnership } from './kafka/ownership.ts'
 import { createTopics } from './kafka/topics.ts'
 import type { Budget } from './kaleyra/budget.ts'
@@ -28,7 +27,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { createObserver } from './telemetry/observer.ts'
 import { clock, type Shared } from './wiring-shared.ts'
 
-export { clock, createBudgets, createShared } from './wiring-shared.ts'
+export { clock, createBudgets, createClient, createShared } from './wiring-shared.ts'
 
 const random = Math.random
 
@@ -79,22 +78,6 @@ export function openControl(settings: Settings, { orders, board, log }: Watch, b
     clock,
     log,
   })
-}
-
-export function createClient(settings: Settings, log: Log): KafkaClient {
-  const { name, kafka } = settings
-  const { ssl, sasl } = kafka
-  return createKafka(
-    {
-      clientId: `call-log-source-${name}`,
-      brokers: kafka.brokers,
-      ...(ssl.enabled && {
-        ssl: { enabled: true, ...readTlsFiles(ssl, 'kafka.ssl') },
-      }),
-      ...(sasl !== undefined && { sasl }),
-    },
-    (_, message) => log.debug({ event: 'kafka.client' }, message),
-  )
 }
 
 export function createTopicsOf(client: KafkaClient, deadlineMs?: number): Topics {

@@ -64,11 +64,13 @@ export function runCommand(exit: (code: number) => void): Command {
 
 /** Resolves with the exit code 0 or 1; every other end is a thrown, coded error. */
 async function run(options: RunOptions): Promise<number> {
-  const settings = loadSettings(options.config, ['accounts', 'kafka', 'registry'])
+  const reread = () => loadSettings(options.config, ['accounts', 'kafka', 'registry'])
+  const settings = reread()
   const mode = modeOf(options, settings)
   const version = packageVersion()
   const watch = createWatch(settings, version)
-  const client = createClient(settings, watch.log)
+  const ended = new AbortController()
+  const client = createClient(settings, watch.log, { reread, signal: ended.signal })
   const stop = listenForStop(() => {
     watch.readiness.stopping()
     watch.log.info({ event: 'stopping' }, 'told to stop: finishing what has been read; a second signal ends at once')
@@ -95,6 +97,7 @@ async function run(options: RunOptions): Promise<number> {
     if (stop.soft.aborted && error instanceof ConnectorError && error.code === 'STOPPED') return stop.hard.aborted ? 1 : 0
     throw error
   } finally {
+    ended.abort()
     stop.release()
     await Promise.all([endpoints.close(), control?.close()])
   }

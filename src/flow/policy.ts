@@ -52,7 +52,11 @@ export const POLICY: Readonly<Record<ErrorCode, Verdict>> = {
   },
 
   COMMIT_UNKNOWN: { decision: 'recall', exitCode: 4, remedy: 'check the brokers; the ledger is asked what was committed' },
-  KAFKA_UNREACHABLE: { decision: 'recall', exitCode: 4, remedy: 'check kafka.brokers and the network' },
+  KAFKA_UNREACHABLE: {
+    decision: 'recall',
+    exitCode: 4,
+    remedy: 'check kafka.brokers, kafka.sasl.tokenEndpoint where tokens are used, and the network',
+  },
   LEDGER_BLOCKED: { decision: 'stop', exitCode: 4, remedy: 'end the foreign transaction named' },
   KAFKA_UNAUTHORIZED: { decision: 'stop', exitCode: 4, remedy: 'check kafka.sasl, kafka.ssl and the ACLs' },
   TOPIC_MISSING: { decision: 'stop', exitCode: 4, remedy: 'create the topic, or allow kafka.createTopics' },

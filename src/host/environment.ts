@@ -19,6 +19,12 @@ export function loadSettings(path: string, needs?: readonly Need[], env: NodeJS.
   return parseSettings(settings, needs, unreadable)
 }
 
+/** What HTTPS goes through; plain http, which stays on this machine, never takes a proxy. */
+export function proxyVariables(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const names = ['HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy']
+  return Object.fromEntries(names.flatMap(name => (env[name] === undefined ? [] : [[name, env[name]]])))
+}
+
 function sourcesOf(env: NodeJS.ProcessEnv): Sources {
   return {
     variable: name => env[name],

@@ -4,12 +4,13 @@
  * Everything here is short-lived: whoever needs Kafka asks for a client of its own and cuts it when done or in doubt, because a kafkajs
  * object that has seen an error keeps wrong state (sequences, transaction states, responses per broker).
  */
-import kafkajs, { type Kafka, type Producer, type RetryOptions, type SASLOptions } from 'kafkajs'
+import kafkajs, { type Kafka, type Mechanism, type Producer, type RetryOptions, type SASLOptions } from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import createProducer from 'kafkajs/src/producer/index.js'
 import { ConnectorError } from '../errors.ts'
 import { registerCodecs } from './codecs.ts'
 import { hardenKafkajs } from './hardening.ts'
+import { oauthBearer } from './oauth-bearer.ts'
 import { takeOverProduceEncoding } from './produce-encoding.ts'
 import { Sockets } from './sockets.ts'
 
@@ -23,7 +24,7 @@ export interface TlsOptions {
 
 export type SaslOptions =
   | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string }
-  /** `token` is asked again for every connection. */
+  /** `token` is asked for every connection, and again before a session of it ends. Its coded errors decide what follows. */
   | { readonly mechanism: 'oauthbearer'; readonly token: () => Promise<string> }
 
 export interface KafkaOptions {
@@ -167,9 +168,9 @@ function tlsOf(options: TlsOptions | undefined) {
 }
 
 /** A fresh object each time: kafkajs writes into it. */
-function saslOf(options: SaslOptions | undefined): SASLOptions | null {
+function saslOf(options: SaslOptions | undefined): SASLOptions | Mechanism | null {
   if (options === undefined) return null
-  if (options.mechanism !== 'oauthbearer') return { ...options }
-  const { token } = options
-  return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await token() }) }
+  if (options.mechanism === 'oauthbearer') return oauthBearer(options.token)
+  const login: SASLOptions = { ...options }
+  return login
 }

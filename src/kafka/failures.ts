@@ -2,7 +2,7 @@
  * What a failure of kafkajs means for us. kafkajs wraps the broker's answer up to three times and marks answers that pass by themselves as
  * `retriable: false` (measured: a broker that is down), so its flags are ignored: the chain of causes is searched for the broker's own code.
  */
-import { ConnectorError } from '../errors.ts'
+import { ConnectorError, type ErrorCode } from '../errors.ts'
 
 export type Cause =
   | 'fenced' // a newer producer exists, or the coordinator timed our transaction out
@@ -71,8 +71,18 @@ export function brokerCode(error: unknown): string | undefined {
   return undefined
 }
 
+const LOGIN_CODES: readonly ErrorCode[] = ['KAFKA_UNAUTHORIZED', 'KAFKA_UNREACHABLE']
+
+/** What our own part of a login threw, within kafkajs's wrappers: no token could be had, or the broker refuses it. */
+function loginFailure(error: unknown): ConnectorError | undefined {
+  for (const link of chain(error)) if (link instanceof ConnectorError && LOGIN_CODES.includes(link.code)) return link
+  return undefined
+}
+
 /** What a failure means. */
 export function causeOf(error: unknown): Cause {
+  const login = loginFailure(error)
+  if (login !== undefined) return login.code === 'KAFKA_UNAUTHORIZED' ? 'unauthorized' : 'passing'
   const code = brokerCode(error)
   if (code !== undefined) return causes[code] ?? 'passing'
   for (const link of chain(error)) if (field(link, 'name') === 'KafkaJSSASLAuthenticationError') return 'unauthorized'
@@ -81,6 +91,8 @@ export function causeOf(error: unknown): Cause {
 
 /** One line for a message: the broker's code, or the innermost text. Holds addresses and topic names, never a record. */
 export function textOf(error: unknown): string {
+  const login = loginFailure(error)
+  if (login !== undefined) return login.message
   const code = brokerCode(error)
   if (code !== undefined) return code
   let text = 'no answer'
@@ -101,6 +113,8 @@ const mayNot: Readonly<Record<string, string>> = {
 
 /** `KAFKA_UNAUTHORIZED` for what was being done, with the right that is missing. */
 export function unauthorized(doing: string, error: unknown): ConnectorError {
+  const login = loginFailure(error)
+  if (login !== undefined) return new ConnectorError('KAFKA_UNAUTHORIZED', `${doing}: ${login.message}`, { cause: login.cause })
   const code = textOf(error)
   const remedy = mayNot[code] ?? 'check kafka.sasl (mechanism, username, password) and kafka.ssl'
   return new ConnectorError('KAFKA_UNAUTHORIZED', `${doing}: Kafka refused (${code}); ${remedy}`, { cause: error })
@@ -110,6 +124,11 @@ export function unauthorized(doing: string, error: unknown): ConnectorError {
 export function unreachable(doing: string, brokers: readonly string[], ms: number, error: unknown): ConnectorError {
   const seconds = Math.round(ms / 100) / 10
   const where = brokers.join(', ')
+  const login = loginFailure(error)
+  if (login !== undefined) {
+    const text = `${doing}: no login at ${where} within ${seconds} s: ${login.message}`
+    return new ConnectorError('KAFKA_UNREACHABLE', text, { cause: login.cause })
+  }
   const check = 'check kafka.brokers, the network, kafka.ssl, and that the advertised listeners can be reached from here'
   return new ConnectorError(
     'KAFKA_UNREACHABLE',

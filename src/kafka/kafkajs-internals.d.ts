@@ -4,7 +4,7 @@
  * since 2023) and pinned to the exact version, so these do not move.
  */
 declare module 'kafkajs/src/cluster/index.js' {
-  import type { ISocketFactory, Logger, RetryOptions, SASLOptions } from 'kafkajs'
+  import type { ISocketFactory, Logger, Mechanism, RetryOptions, SASLOptions } from 'kafkajs'
 
   namespace Cluster {
     interface Request {
@@ -136,7 +136,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       readonly socketFactory: ISocketFactory
       readonly brokers: string[]
       readonly ssl: object | null
-      readonly sasl: SASLOptions | null
+      readonly sasl: SASLOptions | Mechanism | null
       readonly clientId: string
       readonly connectionTimeout: number
       readonly authenticationTimeout: number

@@ -24,7 +24,8 @@ export function brokenRules(view: unknown): Broken[] {
     ...hmacKey(view),
     ...topics(view),
     ...tlsFiles(view),
-    ...passwordInTheClear(view),
+    ...loginInTheClear(view),
+    ...secretInTheClear(view),
     ...registryLogin(view),
     ...controlChannel(view),
   ]
@@ -119,13 +120,21 @@ function tlsFiles(view: unknown): Broken[] {
   ]
 }
 
-function passwordInTheClear(view: unknown): Broken[] {
+function loginInTheClear(view: unknown): Broken[] {
   const { mechanism } = groupAt(view, ['kafka', 'sasl'])
-  if (mechanism === undefined || mechanism === 'oauthbearer' || valueAt(view, ['kafka', 'ssl', 'enabled']) !== false) return []
+  if (mechanism === undefined || valueAt(view, ['kafka', 'ssl', 'enabled']) !== false) return []
   const far = itemsAt(view, ['kafka', 'brokers']).some(broker => typeof broker === 'string' && !isLoopback(hostOf(broker)))
+  const what = mechanism === 'oauthbearer' ? 'token' : 'password'
   return far
-    ? [{ path: ['kafka', 'ssl', 'enabled'], rule: 'must be true: kafka.sasl sends a password, and not only to this machine' }]
+    ? [{ path: ['kafka', 'ssl', 'enabled'], rule: `must be true: kafka.sasl sends a ${what}, and not only to this machine` }]
     : []
+}
+
+function secretInTheClear(view: unknown): Broken[] {
+  const path = ['kafka', 'sasl', 'tokenEndpoint']
+  const url = plainUrl(String(valueAt(view, path)))
+  const isExposed = url?.protocol === 'http:' && !isLoopback(url.hostname)
+  return isExposed ? [{ path, rule: 'must be https: the client secret would travel in the clear' }] : []
 }
 
 function registryLogin(view: unknown): Broken[] {

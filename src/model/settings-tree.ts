@@ -13,24 +13,6 @@ export function valueAt(settings: unknown, path: Path): unknown {
   }, settings)
 }
 
-/** Every place a pattern such as `accounts.*` or `kafka.sasl` matches; `*` is any name or position. */
-export function placesAt(settings: unknown, pattern: string): { readonly path: Path; readonly value: unknown }[] {
-  let places: { path: Path; value: unknown }[] = [{ path: [], value: settings }]
-  for (const step of pattern.split('.').filter(text => text !== '')) {
-    places = places.flatMap(({ path, value }) => {
-      const inner: [string | number, unknown][] = Array.isArray(value)
-        ? [...value.entries()]
-        : isGroup(value)
-          ? Object.entries(value)
-          : []
-      return inner
-        .filter(([name]) => step === '*' || step === String(name))
-        .map(([name, at]) => ({ path: [...path, name], value: at }))
-    })
-  }
-  return places
-}
-
 export function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
