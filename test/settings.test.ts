@@ -168,6 +168,21 @@ describe('what is given', () => {
     expect(parseSettings(withSections({ kafka: { sasl } })).kafka.sasl).toEqual(sasl)
     expect(complaints(withSections({ kafka: { sasl, brokers: 'b.example.com:9093', ssl: { enabled: true } } }))).toEqual([])
   })
+
+  test('as a token login is kept whole, its scope only when there is one', () => {
+    const scoped = { ...tokenLogin, scope: 'kafka:write logs' }
+    const kept = [tokenLogin, scoped, { ...tokenLogin, scope: '' }].map(
+      sasl => parseSettings(withSections({ kafka: { sasl } })).kafka.sasl,
+    )
+
+    expect(kept).toEqual([tokenLogin, scoped, tokenLogin])
+  })
+
+  test('as an authorization server on this machine may speak http', () => {
+    const sasl = { ...tokenLogin, tokenEndpoint: 'http://[::1]:8080/token' }
+
+    expect(complaints(withSections({ kafka: { sasl } }))).toEqual([])
+  })
 })
 
 const NUMBERS = 'must be a duration from 10s to 6d, such as 500ms, 15s, 5m, 6h or 6d'
@@ -175,6 +190,12 @@ const URL_RULE = 'must be an http or https URL without user, password, query and
 const API_URL_RULE = `${URL_RULE}, ending after the host, with /v1 or with /v1/<SID>`
 const schedule = (...entries: object[]) => withSections({ polling: { schedule: entries } })
 const sasl = { mechanism: 'plain', username: 'connector', password: 'secret-word' }
+const tokenLogin = {
+  mechanism: 'oauthbearer',
+  tokenEndpoint: 'https://id.example.com/token',
+  clientId: 'me',
+  clientSecret: 'client-word',
+}
 
 describe('a wrong setting is refused with its path, its value and the rule:', () => {
   test.each<[string, unknown, string[]]>([
@@ -381,6 +402,37 @@ describe('a wrong setting is refused with its path, its value and the rule:', ()
       ['kafka.ssl.enabled: must be true: kafka.sasl sends a password, and not only to this machine'],
     ],
     [
+      'a token without TLS',
+      withSections({ kafka: { brokers: ['kafka:9092'], sasl: tokenLogin } }),
+      ['kafka.ssl.enabled: must be true: kafka.sasl sends a token, and not only to this machine'],
+    ],
+    [
+      'a client secret in the clear',
+      withSections({ kafka: { sasl: { ...tokenLogin, tokenEndpoint: 'http://localhost.example.com/token' } } }),
+      [
+        'kafka.sasl.tokenEndpoint = "http://localhost.example.com/token": must be https: the client secret would travel in the clear',
+      ],
+    ],
+    [
+      'a token endpoint that holds the secret',
+      withSections({ kafka: { sasl: { ...tokenLogin, tokenEndpoint: 'https://me:client-word@id.example.com/token' } } }),
+      [`kafka.sasl.tokenEndpoint = "https://***@id.example.com/token": ${URL_RULE}`],
+    ],
+    [
+      'a token login without its parts',
+      withSections({ kafka: { sasl: { mechanism: 'oauthbearer', clientSecret: '' } } }),
+      [
+        `kafka.sasl.tokenEndpoint: is required, and ${URL_RULE}`,
+        'kafka.sasl.clientId: is required, and must be text in one line',
+        'kafka.sasl.clientSecret: is required, and must be text in one line',
+      ],
+    ],
+    [
+      'a password in a token login',
+      withSections({ kafka: { sasl: { ...tokenLogin, password: 'secret-word' } } }),
+      ['kafka.sasl.password: unknown setting; known here: mechanism, tokenEndpoint, clientId, clientSecret, scope'],
+    ],
+    [
       'an unknown mechanism',
       withSections({ kafka: { sasl: { ...sasl, mechanism: 'gssapi' } } }),
       ['kafka.sasl.mechanism = "gssapi": must be plain, scram-sha-256, scram-sha-512 or oauthbearer'],
@@ -449,23 +501,8 @@ describe('a wrong setting is refused with its path, its value and the rule:', ()
   })
 })
 
-describe('what is not built yet is refused when it is used:', () => {
-  test.each<[unknown, string[]]>([
-    [
-      withSections({
-        kafka: {
-          sasl: { mechanism: 'oauthbearer', tokenEndpoint: 'https://id.example.com', clientId: 'me', clientSecret: 'word' },
-        },
-      }),
-      ['kafka.sasl.mechanism = "oauthbearer": not built yet; use scram-sha-512'],
-    ],
-  ])('%j', (raw, lines) => {
-    expect(complaints(raw)).toEqual(lines)
-  })
-})
-
 describe('the report', () => {
-  test('holds every complaint at once, section by section, rules between settings and unbuilt ones included', () => {
+  test('holds every complaint at once, section by section, rules between settings included', () => {
     const raw = {
       log: { level: 'loud' },
       kafka: { brokers: 'kafka:9092', sasl, ssl: { enabled: false }, compression: 'lz4' },
@@ -613,7 +650,9 @@ describe('the control channel', () => {
 
 test('the secrets of settings can be listed, for whoever keeps them out of a log', () => {
   const records = { privacy: { from_number: 'hmac' }, hmacKey }
-  const settings = parseSettings(withSections({ records, kafka: { sasl }, registry: { auth: { bearerToken: 'bearer' } } }))
+  const of = (login: object) =>
+    secretsIn(parseSettings(withSections({ records, kafka: { sasl: login }, registry: { auth: { bearerToken: 'bearer' } } })))
 
-  expect(secretsIn(settings)).toEqual([hmacKey, 'HX0000000001IN', 'A0123456789', 'secret-word', 'bearer'])
+  expect(of(sasl)).toEqual([hmacKey, 'HX0000000001IN', 'A0123456789', 'secret-word', 'bearer'])
+  expect(of(tokenLogin)).toEqual([hmacKey, 'HX0000000001IN', 'A0123456789', 'client-word', 'bearer'])
 })

@@ -35,7 +35,7 @@ function final(error: unknown): never {
 }
 
 function refusedBy(broker: string, challenge: string): ConnectorError {
-  const said = challenge.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, MAX_REASON_CHARACTERS)
+  const said = challenge.replaceAll(/[^\x21-\x7e]+/g, ' ').slice(0, MAX_REASON_CHARACTERS)
   const check = 'check that the broker trusts the issuer, and its expected audience and scope against kafka.sasl.scope'
   return new ConnectorError('KAFKA_UNAUTHORIZED', `the broker ${broker} refuses the token (${said}); ${check}`)
 }

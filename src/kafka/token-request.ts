@@ -149,7 +149,7 @@ function saidIn(fields: ReadonlyMap<string, unknown>, login: TokenLogin): string
   if (words.length === 0) return ''
   const secrets = [basicOf(login), formEncoded(login.clientSecret), login.clientSecret]
   const clean = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), words.join(': '))
-  return ` (${clean.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, MAX_REASON_CHARACTERS)})`
+  return ` (${clean.replaceAll(/[^\x21-\x7e]+/g, ' ').slice(0, MAX_REASON_CHARACTERS)})`
 }
 
 function refused({ tokenEndpoint }: TokenLogin, what: string): ConnectorError {

@@ -44,6 +44,23 @@ describe('a failure of kafkajs', () => {
     expect(causeOf(Object.assign(new Error('no'), { name: 'KafkaJSSASLAuthenticationError' }))).toBe('unauthorized')
   })
 
+  test('to log in is told in the words of the token endpoint, however deep, and passes only when that was the server’s trouble', () => {
+    const login = (code: 'KAFKA_UNAUTHORIZED' | 'KAFKA_UNREACHABLE', text: string) => {
+      const own = new ConnectorError(code, text, { cause: new Error('ECONNRESET') })
+      const inner = Object.assign(new Error(text, { cause: own }), { name: 'KafkaJSNonRetriableError', retriable: false })
+      return Object.assign(new Error(text, { cause: inner }), { name: 'KafkaJSNumberOfRetriesExceeded' })
+    }
+    const [refused, down] = [login('KAFKA_UNAUTHORIZED', 'no such client'), login('KAFKA_UNREACHABLE', 'the endpoint is down')]
+
+    expect([refused, down].map(causeOf)).toEqual(['unauthorized', 'passing'])
+    expect(unauthorized('opening', refused).message).toBe('opening: no such client')
+    expect(unreachable('opening', ['one:9092'], 5_000, down).message).toBe(
+      'opening: no login at one:9092 within 5 s: the endpoint is down',
+    )
+    expect(commitFailure('tx', 'sending', down)).toMatchObject({ code: 'COMMIT_UNKNOWN' })
+    expect([isFinal(refused), isFinal(down)]).toEqual([true, false])
+  })
+
   test('to authorise names the right to grant', () => {
     const error = unauthorized('opening', wrapped('TRANSACTIONAL_ID_AUTHORIZATION_FAILED'))
 

@@ -11,6 +11,19 @@ export interface Node {
   readonly controller: string
   readonly bind: string
   readonly folder: string
+  /** Where clients log in with tokens, if anywhere. */
+  readonly login?: LoginListener | undefined
+}
+
+/** A listener for OAUTHBEARER, on which Kafka's own validator judges the tokens. */
+export interface LoginListener {
+  /** As clients are told: host:port. */
+  readonly address: string
+  /** The public keys, in a file that the broker reads. */
+  readonly jwksFile: string
+  readonly audience: string
+  /** After this a client must have logged in again, in milliseconds. */
+  readonly sessionMs: number
 }
 
 /** An id that `kafka-storage format` accepts: 16 bytes in base64url. Constant, since no cluster outlives its run. */
@@ -20,15 +33,16 @@ export function brokerSettings(node: Node, nodes: readonly Node[]): Record<strin
   const replicas = String(nodes.length)
   const inSync = String(Math.ceil((nodes.length + 1) / 2))
   const port = (address: string) => address.slice(address.lastIndexOf(':') + 1)
+  const { login } = node
   return {
     'process.roles': 'broker,controller',
     'node.id': String(node.id),
     'controller.quorum.voters': nodes.map(each => `${each.id}@${each.controller}`).join(','),
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'inter.broker.listener.name': 'BROKER',
-    listeners: `PLAINTEXT://${node.bind}:${port(node.address)},BROKER://${node.bind}:${port(node.broker)},CONTROLLER://${node.bind}:${port(node.controller)}`,
-    'advertised.listeners': `PLAINTEXT://${node.address},BROKER://${node.broker}`,
+    listeners: `PLAINTEXT://${node.bind}:${port(node.address)},BROKER://${node.bind}:${port(node.broker)},CONTROLLER://${node.bind}:${port(node.controller)}${login === undefined ? '' : `,LOGIN://${node.bind}:${port(login.address)}`}`,
+    'advertised.listeners': `PLAINTEXT://${node.address},BROKER://${node.broker}${login === undefined ? '' : `,LOGIN://${login.address}`}`,
     'log.dirs': node.folder,
     'auto.create.topics.enable': 'false',
     'default.replication.factor': replicas,
@@ -50,5 +64,27 @@ export function brokerSettings(node: Node, nodes: readonly Node[]): Record<strin
     'broker.heartbeat.interval.ms': '500',
     'broker.session.timeout.ms': '3000',
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': '1000',
+    ...(login === undefined ? {} : loginSettings(login)),
+  }
+}
+
+/** Kafka reads keys from no place that these do not allow. */
+export function loginFlags({ jwksFile }: LoginListener): string[] {
+  const names = ['urls', 'files'].map(what => `org.apache.kafka.sasl.oauthbearer.allowed.${what}`)
+  return names.map(name => `-D${name}=${name.endsWith('urls') ? `file://${jwksFile}` : jwksFile}`)
+}
+
+function loginSettings({ jwksFile, audience, sessionMs }: LoginListener): Record<string, string> {
+  const oauth = 'org.apache.kafka.common.security.oauthbearer'
+  const settings = {
+    'sasl.jaas.config': `${oauth}.OAuthBearerLoginModule required;`,
+    'sasl.server.callback.handler.class': `${oauth}.OAuthBearerValidatorCallbackHandler`,
+    'sasl.oauthbearer.jwks.endpoint.url': `file://${jwksFile}`,
+    'sasl.oauthbearer.expected.audience': audience,
+    'connections.max.reauth.ms': String(sessionMs),
+  }
+  return {
+    'listener.name.login.sasl.enabled.mechanisms': 'OAUTHBEARER',
+    ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`listener.name.login.oauthbearer.${name}`, value])),
   }
 }

@@ -4,9 +4,9 @@
  * them leaves a lock file behind, and here each container is told to the reaper (reaper.ts) before it runs.
  */
 import { randomUUID } from 'node:crypto'
-import { brokerSettings, clusterId, type Node } from './broker-settings.ts'
+import { brokerSettings, clusterId, loginFlags, type Node } from './broker-settings.ts'
 import { freePort } from './free-port.ts'
-import type { BrokerHandle, Platform, StartOptions } from './platform.ts'
+import type { BrokerHandle, LoginOptions, Platform, StartOptions } from './platform.ts'
 import { brokersAnswer, registryAnswers } from './readiness.ts'
 import { hold } from './reaped.ts'
 
@@ -14,7 +14,7 @@ const kafkaImage = 'apache/kafka:4.3.1'
 const registryImage = 'quay.io/apicurio/apicurio-registry:3.0.9'
 
 /** Starts the platform; throws when no engine answers, when an image cannot be had, or when a server is not ready in time. */
-export async function startOnDocker({ brokers: size = 1, signal, log = () => {} }: StartOptions): Promise<Platform> {
+export async function startOnDocker({ brokers: size = 1, logins, signal, log = () => {} }: StartOptions): Promise<Platform> {
   process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true'
   const { ImageName, getContainerRuntimeClient } = await import('testcontainers')
   const client = await getContainerRuntimeClient().catch(error => {
@@ -42,12 +42,16 @@ export async function startOnDocker({ brokers: size = 1, signal, log = () => {} 
     await network.remove().catch(() => undefined)
     dropNetwork()
   }
-  const started = async ({ image, name, environment, port, hostPort }: ContainerPlan) => {
+  const started = async ({ image, name, environment, ports, command }: ContainerPlan) => {
     const container = await dockerode.createContainer({
       Image: image,
       Env: Object.entries(environment).map(([variable, value]) => `${variable}=${value}`),
-      ExposedPorts: { [`${port}/tcp`]: {} },
-      HostConfig: { NetworkMode: network.id, PortBindings: { [`${port}/tcp`]: [{ HostPort: String(hostPort) }] } },
+      ...(command && { Cmd: [...command] }),
+      ExposedPorts: Object.fromEntries(ports.map(({ inside }) => [`${inside}/tcp`, {}])),
+      HostConfig: {
+        NetworkMode: network.id,
+        PortBindings: Object.fromEntries(ports.map(({ inside, outside }) => [`${inside}/tcp`, [{ HostPort: String(outside) }]])),
+      },
       NetworkingConfig: { EndpointsConfig: { [network.id]: { Aliases: [name] } } },
     })
     running.push({ remove: () => container.remove({ force: true, v: true }), drop: hold('container', container.id) })
@@ -56,16 +60,26 @@ export async function startOnDocker({ brokers: size = 1, signal, log = () => {} 
   }
 
   try {
-    const nodes = await Promise.all(Array.from({ length: size }, (_, index) => describeNode(index + 1, host)))
+    const nodes = await Promise.all(Array.from({ length: size }, (_, index) => describeNode(index + 1, host, logins)))
     const registryPort = await freePort()
     const registryUrl = `http://${host}:${registryPort}/apis/ccompat/v7`
     const addresses = nodes.map(node => node.address)
     const brokersUp = nodes.map(node => {
-      const port = Number(node.address.split(':').at(-1))
-      const environment = { CLUSTER_ID: clusterId, ...imageVariables(brokerSettings(node, nodes)) }
-      return started({ image: kafkaImage, name: alias(node.id), environment, port, hostPort: port })
+      const addresses = node.login === undefined ? [node.address] : [node.address, node.login.address]
+      const ports = addresses.map(portOf).map(port => ({ inside: port, outside: port }))
+      const environment = {
+        CLUSTER_ID: clusterId,
+        ...imageVariables(brokerSettings(node, nodes)),
+        ...loginVariables(node, logins),
+      }
+      return started({ image: kafkaImage, name: alias(node.id), environment, ports, ...(logins && { command: withKeys }) })
     })
-    const registryUp = started({ image: registryImage, name: 'registry', environment: {}, port: 8080, hostPort: registryPort })
+    const registryUp = started({
+      image: registryImage,
+      name: 'registry',
+      environment: {},
+      ports: [{ inside: 8080, outside: registryPort }],
+    })
     // Settled, not all: a failed start must leave nothing behind that comes up after the stop.
     const outcomes = await Promise.allSettled([...brokersUp, registryUp])
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
@@ -97,26 +111,38 @@ export async function startOnDocker({ brokers: size = 1, signal, log = () => {} 
       container: containers[0]?.id ?? '',
       bootstrap: nodes.map(node => node.broker).join(','),
     } as const
-    return { kind: 'docker', brokers: addresses, registryUrl, tools, broker, stop }
+    const loginBrokers = nodes.flatMap(({ login }) => login?.address ?? [])
+    return { kind: 'docker', brokers: addresses, loginBrokers, registryUrl, tools, broker, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-/** A container on the platform's network, one of its ports published. */
+/** A container on the platform's network, some of its ports published. */
 interface ContainerPlan {
   readonly image: string
   /** By which the others find it. */
   readonly name: string
   readonly environment: Readonly<Record<string, string>>
-  readonly port: number
-  readonly hostPort: number
+  readonly ports: readonly { readonly inside: number; readonly outside: number }[]
+  /** Instead of the image's own. */
+  readonly command?: readonly string[]
 }
+
+const jwksFile = '/tmp/jwks.json'
+/** The image's own command, with the keys in their file before it. */
+const withKeys = ['sh', '-c', `printf %s "$JWKS" > ${jwksFile} && exec /etc/kafka/docker/run`]
+
+function loginVariables({ login }: Node, logins: LoginOptions | undefined): Record<string, string> {
+  return login === undefined || logins === undefined ? {} : { JWKS: logins.jwks, KAFKA_OPTS: loginFlags(login).join(' ') }
+}
+
+const portOf = (address: string): number => Number(address.split(':').at(-1))
 
 const alias = (id: number): string => `kafka-${id}`
 
-async function describeNode(id: number, host: string): Promise<Node> {
+async function describeNode(id: number, host: string, logins: LoginOptions | undefined): Promise<Node> {
   return {
     id,
     address: `${host}:${await freePort()}`,
@@ -124,6 +150,7 @@ async function describeNode(id: number, host: string): Promise<Node> {
     controller: `${alias(id)}:19093`,
     bind: '0.0.0.0',
     folder: '/tmp/kafka-data',
+    ...(logins && { login: { ...logins, address: `${host}:${await freePort()}`, jwksFile } }),
   }
 }
 

@@ -7,10 +7,10 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { brokerSettings, clusterId, type Node } from './broker-settings.ts'
+import { brokerSettings, clusterId, loginFlags, type Node } from './broker-settings.ts'
 import { freePort } from './free-port.ts'
 import { javaCommand, javaHome, kafkaClass, quickStart, registryJar } from './java-home.ts'
-import type { BrokerHandle, Platform, StartOptions } from './platform.ts'
+import type { BrokerHandle, LoginOptions, Platform, StartOptions } from './platform.ts'
 import { brokersAnswer, registryAnswers } from './readiness.ts'
 import { endGroup, hasEnded, ownFolder, signalGroup, spawnReaped } from './reaped.ts'
 
@@ -21,7 +21,7 @@ interface Server {
 }
 
 /** Starts the platform; throws when Java or Maven is missing, or when a server ends or is not ready in time. */
-export async function startOnJava({ brokers: size = 1, signal, log = () => {} }: StartOptions): Promise<Platform> {
+export async function startOnJava({ brokers: size = 1, logins, signal, log = () => {} }: StartOptions): Promise<Platform> {
   const home = await javaHome(log)
   signal?.throwIfAborted()
   const folder = ownFolder()
@@ -50,20 +50,22 @@ export async function startOnJava({ brokers: size = 1, signal, log = () => {} }:
   }
 
   try {
-    const nodes = await Promise.all(Array.from({ length: size }, (_, index) => describeNode(index + 1, folder.path)))
+    const nodes = await Promise.all(Array.from({ length: size }, (_, index) => describeNode(index + 1, folder.path, logins)))
     const addresses = nodes.map(node => node.address)
     const registryPort = await freePort()
     const registryUrl = `http://127.0.0.1:${registryPort}/apis/ccompat/v7`
     const startBroker = (node: Node) =>
-      start(
-        `broker-${node.id}`,
-        kafkaClass(home, 'kafka.Kafka', { heap: size === 1 ? '1g' : '512m', level: 'INFO' }).concat(settingsFile(node)),
-      )
+      start(`broker-${node.id}`, [
+        ...(node.login === undefined ? [] : loginFlags(node.login)),
+        ...kafkaClass(home, 'kafka.Kafka', { heap: size === 1 ? '1g' : '512m', level: 'INFO' }),
+        settingsFile(node),
+      ])
 
     const brokersUp = Promise.all(
       nodes.map(async node => {
         await mkdir(node.folder)
         await writeFile(settingsFile(node), properties(brokerSettings(node, nodes)))
+        if (node.login !== undefined && logins !== undefined) await writeFile(node.login.jwksFile, logins.jwks)
         await format(start, home, node)
         return startBroker(node)
       }),
@@ -108,14 +110,15 @@ export async function startOnJava({ brokers: size = 1, signal, log = () => {} }:
         },
       }
     }
-    return { kind: 'java', brokers: addresses, registryUrl, tools: { via: 'java', home }, broker, stop }
+    const loginBrokers = nodes.flatMap(({ login }) => login?.address ?? [])
+    return { kind: 'java', brokers: addresses, loginBrokers, registryUrl, tools: { via: 'java', home }, broker, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-async function describeNode(id: number, folder: string): Promise<Node> {
+async function describeNode(id: number, folder: string, logins: LoginOptions | undefined): Promise<Node> {
   const [client, broker, controller] = [await freePort(), await freePort(), await freePort()]
   return {
     id,
@@ -124,6 +127,7 @@ async function describeNode(id: number, folder: string): Promise<Node> {
     controller: `127.0.0.1:${controller}`,
     bind: '127.0.0.1',
     folder: join(folder, `node-${id}`),
+    ...(logins && { login: { ...logins, address: `127.0.0.1:${await freePort()}`, jwksFile: join(folder, 'jwks.json') } }),
   }
 }
 

@@ -9,10 +9,20 @@ import { startOnJava } from './java.ts'
 export interface StartOptions {
   /** Three brokers replicate every topic threefold with two in sync, for tests that kill some. */
   readonly brokers?: 1 | 3 | undefined
+  /** Gives every broker a second listener, on which clients log in with tokens (OAUTHBEARER). */
+  readonly logins?: LoginOptions | undefined
   /** Cancels the start; a platform that runs already is ended by `stop`. */
   readonly signal?: AbortSignal | undefined
   /** Hears which platform was chosen, and why others were not. */
   readonly log?: ((line: string) => void) | undefined
+}
+
+export interface LoginOptions {
+  /** The public keys of whoever signs the tokens, as a JSON Web Key Set. */
+  readonly jwks: string
+  readonly audience: string
+  /** How long a login holds at most, in milliseconds. */
+  readonly sessionMs: number
 }
 
 /** What is needed to use a platform: plain data, so that it can be handed to another process. */
@@ -20,6 +30,8 @@ export interface Reach {
   readonly kind: 'given' | 'docker' | 'java'
   /** Bootstrap addresses, host:port. */
   readonly brokers: string[]
+  /** The same brokers where clients log in with tokens; empty unless asked for. */
+  readonly loginBrokers?: string[]
   /** Base of the Confluent API, without a slash at its end. */
   readonly registryUrl: string
   /** Where Kafka's own tools run; `bootstrap` is the cluster as seen from there. Without it, Java and Maven must be here. */
