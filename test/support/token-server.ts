@@ -76,7 +76,15 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
       return answerJson(response, 401, { error: 'invalid_client', error_description: 'Client authentication failed' })
     const iat = Math.floor(Date.now() / 1_000)
     const exp = iat + server.lifetimeS
-    const value = key.sign({ iss: 'tests', sub: CLIENT_ID, aud: server.audience, scope: 'kafka', jti: String(given.length), iat, exp })
+    const value = key.sign({
+      iss: 'tests',
+      sub: CLIENT_ID,
+      aud: server.audience,
+      scope: 'kafka',
+      jti: String(given.length),
+      iat,
+      exp,
+    })
     given.push(value)
     answerJson(response, 200, { access_token: value, token_type: 'Bearer', expires_in: server.lifetimeS })
   }
