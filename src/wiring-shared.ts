@@ -20,6 +20,9 @@ export const clock: Clock = systemClock
 
 const TRANSACTION_TIMEOUT_MS = 60_000
 
+/** The registry as the settings name it, by the way that the environment says. */
+export const registryOf = ({ registry }: Settings) => ({ ...registry, proxyEnv: proxyVariables() })
+
 /** For a client that outlives its login: where its settings can be read again, and until when its token is renewed ahead of need. */
 export interface LongLived {
   readonly reread: () => Settings

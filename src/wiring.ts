@@ -27,7 +27,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { createObserver } from './telemetry/observer.ts'
 import { clock, type Shared } from './wiring-shared.ts'
 
-export { clock, createBudgets, createClient, createShared } from './wiring-shared.ts'
+export { clock, createBudgets, createClient, createShared, registryOf } from './wiring-shared.ts'
 
 const random = Math.random
 

@@ -31,7 +31,7 @@ export interface RegistryAccess {
   /** Basic, or bearer, or nothing. */
   readonly auth: { readonly username?: string; readonly password?: string; readonly bearerToken?: string }
   /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY, where they are to be honoured. */
-  readonly proxyEnv?: Readonly<Record<string, string>>
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>>
 }
 
 export interface RegistryClient {

@@ -1,10 +1,11 @@
 /** What `check` asks of the schema registry: whether it answers, and whether our schema is there or would be taken. Registers nothing. */
 import { lookUpSchema, type SchemaStanding } from '../avro/registry.ts'
 import type { Settings } from '../settings.ts'
-import { clock } from '../wiring.ts'
+import { clock, registryOf } from '../wiring.ts'
 import { type Check, failed, type Outcome, ok } from './checklist.ts'
 
-export function registryChecks({ registry }: Settings): Check[] {
+export function registryChecks(settings: Settings): Check[] {
+  const registry = registryOf(settings)
   const { url, subject, register } = registry
   const standing = Promise.withResolvers<SchemaStanding>()
   const reach = async (signal: AbortSignal) => {

@@ -14,7 +14,7 @@ import { partitionOf } from '../model/partition.ts'
 import type { TopicSpec, TopicState, Topics } from '../ports.ts'
 import type { AccountSettings, Settings } from '../settings.ts'
 import { createLog } from '../telemetry/log.ts'
-import { clock, createClient, createTopicsOf, partitionsOf, rulesOf } from '../wiring.ts'
+import { clock, createClient, createTopicsOf, partitionsOf, registryOf, rulesOf } from '../wiring.ts'
 import { topicSpecs } from './topic-specs.ts'
 
 export interface Looking {
@@ -38,7 +38,7 @@ export async function openLooking(settings: Settings, what: 'ledger' | 'topics',
       output: {
         topics,
         scanner,
-        decoder: createDecoder(settings.registry, clock),
+        decoder: createDecoder(registryOf(settings), clock),
         events: output(events.name),
         deadLetters: output(deadLetters.name),
         isCompacted,

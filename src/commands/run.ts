@@ -30,6 +30,7 @@ import {
   createTopicsOf,
   createWatch,
   openControl,
+  registryOf,
   type Watch,
   type WiredAccount,
 } from '../wiring.ts'
@@ -128,7 +129,7 @@ async function connect(
   watch: Watch,
   stop: StopSignals,
 ): Promise<Ending> {
-  const { kafka, registry } = settings
+  const { kafka } = settings
   warnOfRegions(settings, watch)
   const topics = createTopicsOf(client)
   try {
@@ -143,7 +144,7 @@ async function connect(
         )
       }
     }
-    const schemaId = await resolveSchemaId(registry, clock, stop.soft)
+    const schemaId = await resolveSchemaId(registryOf(settings), clock, stop.soft)
     const parts = { settings, mode, topics, states, encoder: createEncoder(schemaId) }
     if (mode.once) await refuseIfRunning(settings, client, watch, stop.soft)
     return await runAccounts({ ...parts, shared: createShared(settings, client, mode) }, watch, stop)

@@ -47,8 +47,8 @@ interface Report extends Ended {
   of(name: string): Finding
 }
 
-async function check(settings: object, args: readonly string[] = []): Promise<Report> {
-  const ended = await runCommand(settings, ['check', '--json', ...args])
+async function check(settings: object, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Report> {
+  const ended = await runCommand(settings, ['check', '--json', ...args], env)
   if (ended.stdout === '') throw new Error(ended.stderr)
   const { checks, ok }: Pick<Report, 'checks' | 'ok'> = JSON.parse(ended.stdout)
   expect(ended.stdout + ended.stderr).not.toContain(simulator.apiKey)
@@ -302,6 +302,24 @@ describe('what is wrong with the registry', () => {
 
     expect(report.of('schema')).toMatchObject({ state: 'failed', remedy: expect.stringContaining('registry.register: true') })
   }, 60_000)
+
+  test('a registry far away is asked through HTTPS_PROXY', async () => {
+    const asked: string[] = []
+    const proxy = createServer().listen(0, '127.0.0.1')
+    proxy.on('connect', ({ url = '' }, socket) => {
+      asked.push(url)
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+    })
+    await once(proxy, 'listening')
+    opened.push({ close: async () => void proxy.close() })
+    const { port } = proxy.address() as AddressInfo
+    const away = settings(uniqueName('proxied'), { registry: { url: 'https://registry.example' } })
+
+    const report = await check(away, [], { HTTPS_PROXY: `http://127.0.0.1:${port}` })
+
+    expect(new Set(asked)).toEqual(new Set(['registry.example:443']))
+    expect(report.of('registry')).toMatchObject({ state: 'failed', found: expect.stringContaining('registry.example') })
+  })
 
   test('no registry at all', async () => {
     const server = createServer((_, response) => response.writeHead(404).end('nothing here')).listen(0, '127.0.0.1')
