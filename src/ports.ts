@@ -5,6 +5,7 @@
 import type { CallLogEvent, Row } from './model/call-log.ts'
 import type { Dialect } from './model/dialect.ts'
 import type { Happening } from './model/happening.ts'
+import type { Looked, Peeked } from './model/looked.ts'
 import type { StoredEntry } from './model/sift.ts'
 import type { AccountState } from './model/state.ts'
 import type { Window } from './model/window.ts'
@@ -139,9 +140,9 @@ export interface LedgerReader {
   read(topic: string, partition: number, onRecord: (record: LedgerRecord) => void, signal: AbortSignal): Promise<void>
   /**
    * The same without waiting for open transactions: hands over what is committed and not hidden behind one. For a look around before fencing,
-   * when the open transaction may be that of our own dead predecessor; never to be mistaken for everything.
+   * when the open transaction may be that of our own dead predecessor; never to be mistaken for everything, unless it resolves to whole.
    */
-  peek(topic: string, partition: number, onRecord: (record: LedgerRecord) => void, signal: AbortSignal): Promise<void>
+  peek(topic: string, partition: number, onRecord: (record: LedgerRecord) => void, signal: AbortSignal): Promise<Peeked>
 }
 
 export interface TopicSpec {
@@ -200,11 +201,10 @@ export interface Chunk {
 /** One account's ledger: the only place where progress lives. */
 export interface Ledger {
   /**
-   * What can be known without disturbing anybody: until when the API told an earlier life to stay away, in which dialect it spoke, and whether
-   * the operator paused it. Refuses
-   * a ledger that is not ours, throwing `LEDGER_MISMATCH`, `LEDGER_UNREADABLE`, `KAFKA_…`, `STOPPED`.
+   * What can be known without disturbing anybody or waiting for a transaction to end. Refuses a ledger that is not ours, throwing
+   * `LEDGER_MISMATCH`, `LEDGER_UNREADABLE`, `KAFKA_…`, `STOPPED`.
    */
-  look(signal: AbortSignal): Promise<{ readonly notBeforeMs: number; readonly dialect: Dialect | null; readonly paused: boolean }>
+  look(signal: AbortSignal): Promise<Looked>
   /**
    * Fences every older instance, reads back everything ever committed, and commits a claim, which proves that publishing works. When it
    * resolves, the state is exactly what the topic holds. Throws `LEDGER_…`, `FENCED` once when another instance has claimed since our last claim,

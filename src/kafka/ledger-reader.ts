@@ -33,19 +33,22 @@ export function createLedgerReader(options: LedgerReaderOptions): LedgerReader {
     const leader = new PartitionLeader(options.client, place)
     try {
       const scan = { place, leader, signal, unreadable }
-      const { low, stable } = await ends(options, scan)
+      const { low, stable, high } = await ends(options, scan)
       const turn = new Turn(options.clock, signal)
       for await (const records of committedRecords(options, scan, { from: low, until: stable }))
         for (const record of records) {
           onRecord(ledgerRecord(place, record))
           await turn.giveWhenDue()
         }
+      return { isWhole: stable === high }
     } finally {
       leader.cut()
     }
   }
   return {
-    read: (topic, partition, onRecord, signal) => readTo(settledEnds, { topic, partition }, onRecord, signal),
+    read: async (topic, partition, onRecord, signal) => {
+      await readTo(settledEnds, { topic, partition }, onRecord, signal)
+    },
     peek: (topic, partition, onRecord, signal) => readTo(partitionEnds, { topic, partition }, onRecord, signal),
   }
 }

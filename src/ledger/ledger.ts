@@ -7,6 +7,7 @@ import { ConnectorError } from '../errors.ts'
 import { startCoverage } from '../model/coverage.ts'
 import { type Dialect, dialectFrom, dialectText } from '../model/dialect.ts'
 import { NO_LATENESS } from '../model/lateness.ts'
+import type { Looked, Peeked } from '../model/looked.ts'
 import type { AccountState } from '../model/state.ts'
 import type { Chunk, Clock, Ledger, LedgerReader, Message, Topics, TransactionalPublisher, WrittenOffsets } from '../ports.ts'
 import { type Checkpoint, encodeBirth, encodeCheckpoint, encodeDelta } from './codec.ts'
@@ -62,8 +63,8 @@ class TopicLedger implements Ledger {
     this.options = options
   }
 
-  async look(signal: AbortSignal): ReturnType<Ledger['look']> {
-    const found = await this.glance(signal)
+  async look(signal: AbortSignal): Promise<Looked> {
+    const { found, isWhole } = await this.glance(signal)
     this.glanced = { found, atMs: this.parts.clock.monotonic() }
     const { checkpoint } = found
     const dialect = checkpoint?.dialect ?? null
@@ -71,6 +72,7 @@ class TopicLedger implements Ledger {
       notBeforeMs: this.notBeforeMs(checkpoint),
       dialect: dialect === null ? null : dialectFrom(dialect),
       paused: checkpoint?.paused ?? false,
+      isWhole,
     }
   }
 
@@ -78,7 +80,7 @@ class TopicLedger implements Ledger {
     this.memory = null
     // Before fencing, so that wrong settings or a newer owner are found out without disturbing anybody.
     const isFresh = this.glanced !== null && this.parts.clock.monotonic() - this.glanced.atMs < FRESH_MS
-    const glance = (isFresh ? this.glanced?.found : null) ?? (await this.glance(signal))
+    const glance = (isFresh ? this.glanced?.found : null) ?? (await this.glance(signal)).found
     this.glanced = null
     await this.parts.publisher.open(signal)
     const memory = await this.readBack(glance, signal)
@@ -138,12 +140,12 @@ class TopicLedger implements Ledger {
   }
 
   /** What stands in the ledger without its memory of calls, read without waiting for anybody. Refuses what is not ours. */
-  private async glance(signal: AbortSignal): Promise<LedgerGlance> {
+  private async glance(signal: AbortSignal): Promise<{ readonly found: LedgerGlance } & Peeked> {
     const { identity, partition } = this.options
-    const glance = new LedgerGlance(identity.account)
-    await this.parts.reader.peek(identity.ledgerTopic, partition, record => glance.take(record), signal)
-    await this.refuseForeign(glance, signal)
-    return glance
+    const found = new LedgerGlance(identity.account)
+    const peeked = await this.parts.reader.peek(identity.ledgerTopic, partition, record => found.take(record), signal)
+    await this.refuseForeign(found, signal)
+    return { found, ...peeked }
   }
 
   /** Everything, once it is ours alone. Records may have come since the glance; that is on the safe side. */

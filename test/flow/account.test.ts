@@ -6,7 +6,7 @@ import type { Dialect } from '../../src/model/dialect.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
 import type { Happening, Ownership } from '../../src/ports.ts'
 import { callLog, callsFrom } from '../support/calls.ts'
-import { ledgerOn, memoryCluster } from '../support/ledger-on-memory.ts'
+import { ledgerOn, memoryCluster, noSignal } from '../support/ledger-on-memory.ts'
 import type { MemoryCluster } from '../support/memory-kafka.ts'
 import { type Script, ScriptedSource } from '../support/scripted-source.ts'
 import { soleOwner } from '../support/sole-owner.ts'
@@ -166,6 +166,51 @@ test('a promise to stay away is kept by the next life, before its first request'
   await account.run()
 
   expect(source.holds[0]).toEqual({ untilMs: notBeforeMs, readsBefore: 0 })
+})
+
+describe('behind a transaction that a stranger left open on the ledger', () => {
+  const notBeforeMs = startMs + HOUR_MS
+
+  /** An earlier life's promise to stay away is hidden there. */
+  async function scene() {
+    const [cluster, clock] = [await memoryCluster(), new VirtualClock({ startMs })]
+    let toldMs = 0
+    const before = ledgerOn(cluster, clock, { startFromMs: DAY_MS }, () => toldMs)
+    const state = await before.recall(noSignal)
+    cluster.leaveOpen('stranger', 'ledger', [{ partition: 0, key: 'x', value: null, timestampMs: startMs }])
+    toldMs = notBeforeMs
+    await before.commit(state, { rest: [], entries: [] }, noSignal)
+    return { cluster, clock, end: () => cluster.fence('stranger') }
+  }
+
+  test('a promise to stay away is kept, too: the ledger is recalled before anything is asked', async () => {
+    const requestsTooEarly: number[] = []
+    const fail = (request: number) => {
+      if (!source.holds.some(({ untilMs }) => untilMs === notBeforeMs)) requestsTooEarly.push(request)
+      return null
+    }
+    const { end, ...parts } = await scene()
+    const onNote = (happening: Happening) => {
+      if (happening.kind === 'task' && happening.state === 'recalling') end()
+    }
+    const { account, source } = task({ ...parts, script: { fail }, onNote })
+
+    await account.run()
+
+    expect(requestsTooEarly).toEqual([])
+    expect(source.probing).toEqual(['probe'])
+  })
+
+  test('is waited for a moment, so that an account that cannot be read still disturbs nobody', async () => {
+    const { cluster, clock, end } = await scene()
+    const fail = () => new ConnectorError('API_UNAUTHORIZED', 'RBC001')
+    const { account, source } = task({ cluster, clock, script: { fail } })
+    void clock.sleep(1_500, noSignal).then(end)
+
+    await expect(account.run()).rejects.toMatchObject({ code: 'API_UNAUTHORIZED' })
+    expect(source.holds.at(-1)).toEqual({ untilMs: notBeforeMs, readsBefore: 0 })
+    expect(cluster.committed('ledger').filter(({ key }) => String(key) === 'main/checkpoint')).toHaveLength(2)
+  })
 })
 
 describe('run', () => {

@@ -1,6 +1,6 @@
 /** Recall against a real broker: what other producers do to the same partition must never leak into it, nor hide anything of it. */
 import { randomBytes } from 'node:crypto'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { codeOf } from '../../src/errors.ts'
 import type { Message } from '../../src/ports.ts'
 import { ledgerSpec, message, outcome, readAll, topicSpec } from '../contracts/publisher.ts'
@@ -116,6 +116,35 @@ describe('reading a ledger partition shared by several producers', () => {
 
     expect(await reading).toEqual(['late=1'])
     await stranger.close()
+  })
+
+  test('a look around waits for no transaction, and tells whether one hides anything', async () => {
+    const { ledger, reader } = await scene()
+    const [loner, stranger] = await Promise.all([foreignProducer(brokers), foreignProducer(brokers, uniqueName('stranger'))])
+    const peek = async () => {
+      const keys: string[] = []
+      const { isWhole } = await reader.peek(ledger, 0, ({ key }) => keys.push(key), forever)
+      return { keys, isWhole }
+    }
+    const empty = await peek()
+    await loner.send(ledger, [message(0, 'before', '1')])
+    const transaction = await begun(stranger)
+    await transaction.send(ledger, [message(0, 'open', '1')])
+    await loner.send(ledger, [message(0, 'behind', '1')])
+
+    const hidden = await peek()
+    await transaction.abort()
+    const whole = await vi.waitUntil(async () => {
+      const seen = await peek()
+      return seen.isWhole && seen
+    })
+    await Promise.all([loner, stranger].map(producer => producer.close()))
+
+    expect([empty, hidden, whole]).toEqual([
+      { keys: [], isWhole: true },
+      { keys: ['before'], isWhole: false },
+      { keys: ['before', 'behind'], isWhole: true },
+    ])
   })
 
   test('stops at once when the signal aborts while a transaction blocks it', async () => {

@@ -106,11 +106,12 @@ describe('two accounts of one partition', () => {
     await held.reached
 
     const seen: string[] = []
-    await b.reader.peek('ledger', 0, ({ value }) => seen.push(String(value)), forever)
+    const peeked = await b.reader.peek('ledger', 0, ({ value }) => seen.push(String(value)), forever)
     held.release()
     await committing
 
     expect(seen).toEqual(['1'])
+    expect(peeked).toEqual({ isWhole: false })
   })
 })
 

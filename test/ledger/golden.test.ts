@@ -55,7 +55,7 @@ describe('a ledger that a release wrote is read by this one', () => {
 
     const find = (callId: string, status = 'ANSWER') => state.seen.find(sighting({ call_id: callId, status }).print, laterMs)
     expect(records.filter(({ value }) => value === null).map(({ key }) => key)).toEqual(['main/seen/0'])
-    expect(looked).toEqual({ notBeforeMs: laterMs + 60_000, dialect, paused: true })
+    expect(looked).toEqual({ notBeforeMs: laterMs + 60_000, dialect, paused: true, isWhole: true })
     expect(state.incarnation).toBe(4)
     expect(state.coverage).toEqual(coverageAt(laterMs))
     expect(state).toMatchObject(upkeepAt(laterMs))

@@ -123,6 +123,26 @@ test('a claim of unknown outcome gives way to a successor that claimed the same 
   await expect(older.recall(noSignal)).rejects.toMatchObject({ code: 'FENCED' })
 })
 
+test('a look tells that an open transaction hides what was committed behind it', async () => {
+  const cluster = await memoryCluster()
+  const owner = ledgerOn(cluster, clock())
+  const before = await owner.look(noSignal)
+  const state = await owner.recall(noSignal)
+  cluster.leaveOpen('stranger', 'ledger', [{ partition: 0, key: 'x', value: null, timestampMs: startMs }])
+  state.paused = true
+  await owner.commit(state, { rest: [], entries: [] }, noSignal)
+
+  const hidden = await ledgerOn(cluster, clock()).look(noSignal)
+  cluster.fence('stranger')
+  const whole = await ledgerOn(cluster, clock()).look(noSignal)
+
+  expect([before, hidden, whole]).toMatchObject([
+    { isWhole: true, paused: false },
+    { isWhole: false, paused: false },
+    { isWhole: true, paused: true },
+  ])
+})
+
 describe('retention', () => {
   test('a delta is tombstoned after nine days, and the calls in it are forgotten then and not before', async () => {
     const cluster = await memoryCluster()

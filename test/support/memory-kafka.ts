@@ -190,7 +190,10 @@ export class MemoryCluster {
     return {
       peek: async (topic, partition, onRecord, signal) => {
         if (signal.aborted) throw stopped()
-        handOver(this.#partition(topic, partition), onRecord)
+        const log = this.#partition(topic, partition)
+        const isWhole = stableEnd(log) === log.log.length
+        handOver(log, onRecord)
+        return { isWhole }
       },
       read: async (topic, partition, onRecord, signal) => {
         const log = this.#partition(topic, partition)

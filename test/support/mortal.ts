@@ -106,7 +106,7 @@ export function mortalKafka({ cluster, transactionalId, clock, mortal, dice, fau
   const reader: LedgerReader = {
     peek: async (...call) => {
       await mortal.breath()
-      await log.peek(...call)
+      return await log.peek(...call)
     },
     read: async (...call) => {
       await pass()
