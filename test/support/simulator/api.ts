@@ -41,13 +41,7 @@ export class CallLogApi {
     // The page has no code for a bad end; one code for both is the least surprise.
     if (from === 'malformed' || until === 'malformed' || (from < horizonMs && options.beyondHorizon === 'refuse'))
       return { status: options.badTimeStatus, body: incorrectStart, rows: 0 }
-    const selection: Selection = {
-      from: Math.max(from, horizonMs) + (options.bounds === 'exclusive' ? 1 : 0),
-      until: until + (options.bounds === 'inclusive' ? 1 : 0),
-      by: options.filterBy,
-      ...filterOf(ask),
-    }
-    const calls = this.world.select(selection, nowMs)
+    const calls = this.world.select({ ...within(Math.max(from, horizonMs), until, options), ...filterOf(ask) }, nowMs)
     const shown = without === undefined || without.size === 0 ? calls : calls.filter(call => !without.has(call))
     return this.success(shown, sliceOf(ask, options), nowMs, turn)
   }
@@ -83,6 +77,11 @@ export class CallLogApi {
     }
     return calls.slice(first, first + count)
   }
+}
+
+/** What the API takes for these bounds. */
+export function within(from: number, until: number, { bounds, filterBy: by }: SimulatorOptions): Selection {
+  return { from: from + (bounds === 'exclusive' ? 1 : 0), until: until + (bounds === 'inclusive' ? 1 : 0), by }
 }
 
 export function refusal(code: string, message: string) {

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { ConnectorError } from '../../../src/errors.ts'
 import type { Question, RawAnswer, Transport } from '../../../src/kaleyra/transport.ts'
 import type { Clock, Source } from '../../../src/ports.ts'
-import { CallLogApi } from './api.ts'
+import { CallLogApi, within } from './api.ts'
 import { type Ask, readAsk, sliceOf } from './ask.ts'
 import type { SimulatedCall } from './call.ts'
 import type { Dice } from './dice.ts'
@@ -177,7 +177,7 @@ export class Line implements Transport {
     const isFirst = (ask.page ?? 1) === 1 && (ask.offset ?? 0) === 0
     const { world, options } = this.settings.api
     if (slide.came === null || slide.left === null) {
-      const there = this.inOrder(world.select({ from, until, by: options.filterBy }, nowMs))
+      const there = this.inOrder(world.select(within(from, until, options), nowMs))
       // A single page would be all there is without the row that is still to come.
       if (!isFirst || there.length < sliceOf(ask, options).count + 2) return NOBODY
       ;[slide.left = null, slide.came = null] = [there[0], there.at(-1)]
