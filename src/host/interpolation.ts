@@ -1,5 +1,5 @@
 /**
- * `${VAR}`, `${VAR:-default}` and `${file:PATH}` in the settings. They are replaced after parsing, in text values only, so that no value of
+ * `${VAR}`, `${VAR:-default}`, `${VAR:?}` and `${file:PATH}` in the settings. They are replaced after parsing, in text values only, so that no value of
  * the environment can ever become structure; what they bring in is not interpolated again. `$${` stands for a literal `${`.
  */
 import type { Complaint } from '../model/complaints.ts'
@@ -19,8 +19,8 @@ export interface Interpolated {
   readonly unreadable: readonly Complaint[]
 }
 
-/** `$${`, `${name}`, `${name:-default}`, `${file:path}`, or a `${` that is none of these. */
-const TOKENS = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{file:([^}]+)\}|\$\{/g
+/** `$${`, `${name}`, `${name:-default}`, `${name:?}`, `${file:path}`, or a `${` that is none of these. */
+const TOKENS = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*)|(:\?))?\}|\$\{file:([^}]+)\}|\$\{/g
 
 /** Replaces in every text value, except under the top-level names in `omitted`, whose variables and files are not even looked at. */
 export function interpolate(raw: unknown, omitted: readonly string[], sources: Sources): Interpolated {
@@ -42,7 +42,7 @@ export function interpolate(raw: unknown, omitted: readonly string[], sources: S
 }
 
 function replaced(text: string, sources: Sources, faults: string[]): string {
-  return text.replaceAll(TOKENS, (token: string, name?: string, otherwise?: string, path?: string) => {
+  return text.replaceAll(TOKENS, (token: string, name?: string, otherwise?: string, demand?: string, path?: string) => {
     if (token === '$${') return '${'
     if (path !== undefined) {
       const file = sources.file(path)
@@ -51,13 +51,15 @@ function replaced(text: string, sources: Sources, faults: string[]): string {
       return ''
     }
     if (name === undefined) {
-      faults.push(`has a \${ that is none of \${NAME}, \${NAME:-default} and \${file:PATH}; write $\${ for a literal \${`)
+      faults.push(`has a \${ that is none of \${NAME}, \${NAME:-default}, \${NAME:?} and \${file:PATH}; write $\${ for a literal \${`)
       return ''
     }
     const value = sources.variable(name)
     // As in a shell: the default also stands in for an empty variable.
     if (otherwise !== undefined) return value === undefined || value === '' ? otherwise : value
-    if (value === undefined) faults.push(`the environment variable ${name} is not set; set it, or give a default with :-`)
+    if (demand !== undefined && (value === undefined || value === ''))
+      faults.push(`the environment variable ${name} is ${value === undefined ? 'not set' : 'empty'}; set it`)
+    else if (value === undefined) faults.push(`the environment variable ${name} is not set; set it, or give a default with :-`)
     return value ?? ''
   })
 }

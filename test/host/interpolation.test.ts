@@ -19,6 +19,7 @@ describe('in a text value', () => {
     [`\${UNSET:-other}`, 'other'],
     [`\${EMPTY:-other}`, 'other'],
     [`\${UNSET:-}`, ''],
+    [`\${SID:?}`, 'HX1'],
     [`\${UNSET:-a:-$b}`, 'a:-$b'],
     [`\${file:/run/key}`, 'A0\nB1'],
     [`$\${SID}`, `\${SID}`],
@@ -35,9 +36,11 @@ describe('in a text value', () => {
 
   test.each([
     [`\${UNSET}`, 'the environment variable UNSET is not set; set it, or give a default with :-'],
+    [`\${UNSET:?}`, 'the environment variable UNSET is not set; set it'],
+    [`\${EMPTY:?}`, 'the environment variable EMPTY is empty; set it'],
     [`\${file:/run/none}`, 'the file /run/none does not exist; check the path'],
-    [`\${not a name}`, `has a \${ that is none of \${NAME}, \${NAME:-default} and \${file:PATH}; write $\${ for a literal \${`],
-    [`\${SID`, `has a \${ that is none of \${NAME}, \${NAME:-default} and \${file:PATH}; write $\${ for a literal \${`],
+    [`\${not a name}`, `has a \${ that is none of \${NAME}, \${NAME:-default}, \${NAME:?} and \${file:PATH}; write $\${ for a literal \${`],
+    [`\${SID`, `has a \${ that is none of \${NAME}, \${NAME:-default}, \${NAME:?} and \${file:PATH}; write $\${ for a literal \${`],
   ])('%s is a complaint, and the value is left out', (text, rule) => {
     const { settings, unreadable } = interpolate({ group: [{ at: text }] }, [], sources)
 
