@@ -7,6 +7,10 @@
 #
 # Its settings are config/container.yaml, which reads the environment; for anything else mount a file and name it:
 #   docker run -v "$PWD/settings.yaml:/settings.yaml:ro" call-log-source run --config /settings.yaml
+# In it set http.host to 0.0.0.0, to be seen from outside, and leave http.port at 9464 or name it in HTTP_PORT too: there the health check asks.
+#
+# Everything else in a container that runs, read-only as it may be (--read-only --tmpfs /tmp, for the socket that takes orders):
+#   docker exec <container> call-log-source status --config config/container.yaml
 
 # Everything that develops, compiles and simulates. Install scripts only fetch what the image has already, Node itself for one.
 FROM node:24-bookworm-slim AS build
@@ -16,7 +20,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY schemas ./schemas
-RUN npm run build
+RUN npm run build && chmod 755 dist/main.js
 COPY config ./config
 COPY test/support ./test/support
 USER 1000:1000
@@ -29,10 +33,11 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
+RUN ln -s /app/dist/main.js /usr/local/bin/call-log-source
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY schemas ./schemas
-COPY config ./config
+COPY config/container.yaml config/example.yaml config/settings.schema.json ./config/
 COPY --from=build /app/dist ./dist
 
 ARG VERSION=unreleased
@@ -54,5 +59,5 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 \
 
 # Node itself gets the signals: SIGTERM commits what has been read and ends with 0, within 8 seconds.
 # A smaller young generation and slower heap growth: two thirds of the memory for a third more time spent collecting.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=50", "dist/main.js"]
-CMD ["run", "--config", "config/container.yaml"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=50", "/app/dist/main.js"]
+CMD ["run", "--config", "/app/config/container.yaml"]

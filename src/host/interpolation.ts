@@ -51,7 +51,9 @@ function replaced(text: string, sources: Sources, faults: string[]): string {
       return ''
     }
     if (name === undefined) {
-      faults.push(`has a \${ that is none of \${NAME}, \${NAME:-default}, \${NAME:?} and \${file:PATH}; write $\${ for a literal \${`)
+      faults.push(
+        `has a \${ that is none of \${NAME}, \${NAME:-default}, \${NAME:?} and \${file:PATH}; write $\${ for a literal \${`,
+      )
       return ''
     }
     const value = sources.variable(name)

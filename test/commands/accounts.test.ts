@@ -1,8 +1,9 @@
 /** Several accounts in one process, on real Kafka: two of them share a ledger partition, two share an API key, and one of them fails. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { partitionOf } from '../../src/model/partition.ts'
-import { Connector, type LogLine, settingsFor } from '../support/connector.ts'
+import { Connector, settingsFor } from '../support/connector.ts'
 import { consumeAll } from '../support/independent-consumer.ts'
+import type { LogLine } from '../support/log-watch.ts'
 import type { Reach } from '../support/platform/platform.ts'
 import { platform, platformStartMs, uniqueName } from '../support/platform/shared.ts'
 import { settledWorld } from '../support/settled-world.ts'

@@ -1,7 +1,8 @@
 /** Two instances of one name: one owns, the other stands by; who takes over, when, and that nothing is repeated or lost by it. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { brokerProxy } from '../support/broker-proxy.ts'
-import { Connector, type LogLine, settingsFor } from '../support/connector.ts'
+import { Connector, settingsFor } from '../support/connector.ts'
+import type { LogLine } from '../support/log-watch.ts'
 import type { Reach } from '../support/platform/platform.ts'
 import { platform, platformStartMs, uniqueName } from '../support/platform/shared.ts'
 import { type Simulator, startSimulator } from '../support/simulator/server.ts'

@@ -39,8 +39,14 @@ describe('in a text value', () => {
     [`\${UNSET:?}`, 'the environment variable UNSET is not set; set it'],
     [`\${EMPTY:?}`, 'the environment variable EMPTY is empty; set it'],
     [`\${file:/run/none}`, 'the file /run/none does not exist; check the path'],
-    [`\${not a name}`, `has a \${ that is none of \${NAME}, \${NAME:-default}, \${NAME:?} and \${file:PATH}; write $\${ for a literal \${`],
-    [`\${SID`, `has a \${ that is none of \${NAME}, \${NAME:-default}, \${NAME:?} and \${file:PATH}; write $\${ for a literal \${`],
+    [
+      `\${not a name}`,
+      `has a \${ that is none of \${NAME}, \${NAME:-default}, \${NAME:?} and \${file:PATH}; write $\${ for a literal \${`,
+    ],
+    [
+      `\${SID`,
+      `has a \${ that is none of \${NAME}, \${NAME:-default}, \${NAME:?} and \${file:PATH}; write $\${ for a literal \${`,
+    ],
   ])('%s is a complaint, and the value is left out', (text, rule) => {
     const { settings, unreadable } = interpolate({ group: [{ at: text }] }, [], sources)
 

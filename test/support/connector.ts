@@ -4,17 +4,11 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { LogWatch } from './log-watch.ts'
 import type { Reach } from './platform/platform.ts'
 import type { Simulator } from './simulator/server.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-
-export type LogLine = Readonly<Record<string, unknown>> & {
-  readonly event?: string
-  readonly level?: string
-  readonly msg?: string
-}
 
 export interface Exit {
   readonly code: number | null
@@ -56,27 +50,19 @@ export function settingsFor(
   return settings
 }
 
-export class Connector implements AsyncDisposable {
-  readonly lines: LogLine[] = []
-  /** Everything on standard output and standard error, as it came. */
-  output = ''
-  stderr = ''
+export class Connector extends LogWatch implements AsyncDisposable {
   readonly exited: Promise<Exit>
   private readonly child: ChildProcess
   private readonly folder: string
-  private readonly waiting = new Set<() => void>()
 
   private constructor(child: ChildProcess, folder: string) {
+    super()
     this.child = child
     this.folder = folder
     if (child.stdout === null || child.stderr === null) throw new Error('the connector has no output')
-    createInterface({ input: child.stdout }).on('line', line => this.take(line))
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.output += text
-      this.stderr += text
-    })
+    this.follow(child.stdout, child.stderr)
     this.exited = once(child, 'close').then(([code, signal]) => {
-      for (const wake of this.waiting) wake()
+      this.ended()
       return { code, signal }
     })
   }
@@ -108,11 +94,6 @@ export class Connector implements AsyncDisposable {
     this.child.kill(signal)
   }
 
-  /** The first line with this event, waiting for it; fails at once when the process ends without it. */
-  async untilEvent(event: string, matches: (line: LogLine) => boolean = () => true, deadlineMs = 60_000): Promise<LogLine> {
-    return this.until(`event ${event}`, () => this.lines.find(line => line.event === event && matches(line)), deadlineMs)
-  }
-
   /** Where its endpoints listen, `http://127.0.0.1:…`. */
   async address(): Promise<string> {
     return String((await this.untilEvent('started')).address)
@@ -122,35 +103,5 @@ export class Connector implements AsyncDisposable {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL')
     await this.exited
     await rm(this.folder, { recursive: true, force: true })
-  }
-
-  private until<T>(what: string, look: () => T | undefined, deadlineMs: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        const found = look()
-        const ended = this.child.exitCode !== null || this.child.signalCode !== null
-        if (found === undefined && !ended) return
-        this.waiting.delete(settle)
-        clearTimeout(timer)
-        if (found === undefined) reject(new Error(`the connector ended before ${what}:\n${this.output.slice(-2_000)}`))
-        else resolve(found)
-      }
-      const timer = setTimeout(() => {
-        this.waiting.delete(settle)
-        reject(new Error(`no ${what} within ${deadlineMs} ms:\n${this.output.slice(-2_000)}`))
-      }, deadlineMs)
-      this.waiting.add(settle)
-      settle()
-    })
-  }
-
-  private take(line: string): void {
-    this.output += `${line}\n`
-    try {
-      this.lines.push(JSON.parse(line))
-    } catch {
-      this.lines.push({ msg: line })
-    }
-    for (const wake of this.waiting) wake()
   }
 }

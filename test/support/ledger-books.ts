@@ -6,7 +6,8 @@ import { type Checkpoint, decodeCheckpoint } from '../../src/ledger/codec.ts'
 import type { Slot } from '../../src/model/coverage.ts'
 import { consumeAll } from './independent-consumer.ts'
 import type { Reach } from './platform/platform.ts'
-import type { World } from './simulator/world.ts'
+import type { Testimony } from './simulator/truth.ts'
+import { World } from './simulator/world.ts'
 import { verdictOn } from './verdict.ts'
 
 export interface Books {
@@ -26,12 +27,14 @@ export interface Books {
 const deadlineMs = 60_000
 
 /** The books of a connector with the usual topics. */
-export async function booksOf(reach: Reach, name: string, world: World, account = 'main'): Promise<Books> {
+export async function booksOf(reach: Reach, name: string, world: Testimony | World, account = 'main'): Promise<Books> {
   const checkpoint = await checkpointIn(reach, `${name}.ledger`, account)
   const { records, missing, stale, repeated, extra } = await verdictOn(reach, `${name}.call-logs`, world, {}, deadlineMs)
   const slots = checkpoint?.coverage.slots ?? []
+  const truth = world instanceof World ? world.truthAt() : world
+  const starts = new Map(truth.calls.map(({ id, startMs }) => [id, startMs]))
   const isCovered = (id: string) => {
-    const { startMs } = world.find(id)
+    const startMs = starts.get(id) ?? Number.NaN
     return slots.some(slot => slot.fromMs <= startMs && startMs < slot.untilMs)
   }
   return {

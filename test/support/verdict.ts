@@ -2,6 +2,7 @@
 import { type ConsumedRecord, consumeAll, createDecoder } from './independent-consumer.ts'
 import type { Reach } from './platform/platform.ts'
 import { type Judgement, type JudgeOptions, judge, type PublishedRecord } from './simulator/judge.ts'
+import type { Testimony } from './simulator/truth.ts'
 import type { World } from './simulator/world.ts'
 
 /** Decodes records with the schema the registry gives for the id they carry. */
@@ -20,7 +21,7 @@ export async function published(reach: Reach, records: readonly ConsumedRecord[]
 export async function verdictOn(
   reach: Reach,
   topic: string,
-  world: World,
+  world: Testimony | World,
   options: JudgeOptions = {},
   deadlineMs = 120_000,
 ): Promise<Judgement & { readonly records: PublishedRecord[] }> {

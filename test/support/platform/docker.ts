@@ -1,10 +1,7 @@
-/**
- * The platform in containers. Host ports are chosen before the start, since a broker must tell its clients where to find it.
- * testcontainers finds the engine and its images, but the containers are made through the engine's client: its own way of starting
- * them leaves a lock file behind, and here each container is told to the reaper (reaper.ts) before it runs.
- */
+/** The platform in containers. Host ports are chosen before the start, since a broker must tell its clients where to find it. */
 import { randomUUID } from 'node:crypto'
 import { brokerSettings, clusterId, loginFlags, type Node } from './broker-settings.ts'
+import { type ContainerPlan, createContainer, dockerEngine, type HeldContainer } from './containers.ts'
 import { freePort } from './free-port.ts'
 import type { BrokerHandle, LoginOptions, Platform, StartOptions } from './platform.ts'
 import { brokersAnswer, registryAnswers } from './readiness.ts'
@@ -15,11 +12,8 @@ const registryImage = 'quay.io/apicurio/apicurio-registry:3.0.9'
 
 /** Starts the platform; throws when no engine answers, when an image cannot be had, or when a server is not ready in time. */
 export async function startOnDocker({ brokers: size = 1, logins, signal, log = () => {} }: StartOptions): Promise<Platform> {
-  process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true'
-  const { ImageName, getContainerRuntimeClient } = await import('testcontainers')
-  const client = await getContainerRuntimeClient().catch(error => {
-    throw new Error('no Docker engine answers', { cause: error })
-  })
+  const { ImageName } = await import('testcontainers')
+  const client = await dockerEngine()
   for (const image of [kafkaImage, registryImage].map(name => ImageName.fromString(name))) {
     if (await client.image.exists(image)) continue
     log(`Pulling ${image.string}`)
@@ -33,30 +27,17 @@ export async function startOnDocker({ brokers: size = 1, logins, signal, log = (
   const host = client.info.containerRuntime.host
   const network = await dockerode.createNetwork({ Name: `call-log-source-${randomUUID()}` })
   const dropNetwork = hold('network', network.id)
-  const running: { remove: () => Promise<void>; drop: () => void }[] = []
+  const running: HeldContainer[] = []
   const stop = async () => {
-    for (const { remove, drop } of running.splice(0)) {
-      await remove()
-      drop()
-    }
+    for (const { remove } of running.splice(0)) await remove()
     await network.remove().catch(() => undefined)
     dropNetwork()
   }
-  const started = async ({ image, name, environment, ports, command }: ContainerPlan) => {
-    const container = await dockerode.createContainer({
-      Image: image,
-      Env: Object.entries(environment).map(([variable, value]) => `${variable}=${value}`),
-      ...(command && { Cmd: [...command] }),
-      ExposedPorts: Object.fromEntries(ports.map(({ inside }) => [`${inside}/tcp`, {}])),
-      HostConfig: {
-        NetworkMode: network.id,
-        PortBindings: Object.fromEntries(ports.map(({ inside, outside }) => [`${inside}/tcp`, [{ HostPort: String(outside) }]])),
-      },
-      NetworkingConfig: { EndpointsConfig: { [network.id]: { Aliases: [name] } } },
-    })
-    running.push({ remove: () => container.remove({ force: true, v: true }), drop: hold('container', container.id) })
-    await container.start()
-    return container
+  const started = async (plan: Omit<ContainerPlan, 'network'>) => {
+    const held = await createContainer(dockerode, { ...plan, network: network.id })
+    running.push(held)
+    await held.container.start()
+    return held.container
   }
 
   try {
@@ -66,7 +47,7 @@ export async function startOnDocker({ brokers: size = 1, logins, signal, log = (
     const addresses = nodes.map(node => node.address)
     const brokersUp = nodes.map(node => {
       const addresses = node.login === undefined ? [node.address] : [node.address, node.login.address]
-      const ports = addresses.map(portOf).map(port => ({ inside: port, outside: port }))
+      const ports = new Map(addresses.map(portOf).map(port => [port, port]))
       const environment = {
         CLUSTER_ID: clusterId,
         ...imageVariables(brokerSettings(node, nodes)),
@@ -74,12 +55,8 @@ export async function startOnDocker({ brokers: size = 1, logins, signal, log = (
       }
       return started({ image: kafkaImage, name: alias(node.id), environment, ports, ...(logins && { command: withKeys }) })
     })
-    const registryUp = started({
-      image: registryImage,
-      name: 'registry',
-      environment: {},
-      ports: [{ inside: 8080, outside: registryPort }],
-    })
+    const registryPorts = new Map([[8080, registryPort]])
+    const registryUp = started({ image: registryImage, name: 'registry', environment: {}, ports: registryPorts })
     // Settled, not all: a failed start must leave nothing behind that comes up after the stop.
     const outcomes = await Promise.allSettled([...brokersUp, registryUp])
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
@@ -117,17 +94,6 @@ export async function startOnDocker({ brokers: size = 1, logins, signal, log = (
     await stop()
     throw error
   }
-}
-
-/** A container on the platform's network, some of its ports published. */
-interface ContainerPlan {
-  readonly image: string
-  /** By which the others find it. */
-  readonly name: string
-  readonly environment: Readonly<Record<string, string>>
-  readonly ports: readonly { readonly inside: number; readonly outside: number }[]
-  /** Instead of the image's own. */
-  readonly command?: readonly string[]
 }
 
 const jwksFile = '/tmp/jwks.json'

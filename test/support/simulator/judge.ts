@@ -3,7 +3,7 @@
  * connector's own normalising, hashing or counting cannot hide itself. Linear in calls and records. Take the truth after the last record.
  */
 import type { CallFacts } from './call.ts'
-import type { Truth, TruthCall, TruthVersion } from './truth.ts'
+import type { JudgedCall, Testimony } from './truth.ts'
 import { World } from './world.ts'
 
 export interface PublishedRecord {
@@ -45,7 +45,7 @@ const observation = new Set(
   ).split(' '),
 )
 
-export function judge(world: Truth | World, records: Iterable<PublishedRecord>, options: JudgeOptions = {}): Judgement {
+export function judge(world: Testimony | World, records: Iterable<PublishedRecord>, options: JudgeOptions = {}): Judgement {
   const truth = world instanceof World ? world.truthAt() : world
   const { settledBefore = truth.atMs, from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = options
   const published = new Map<string, PublishedRecord[]>()
@@ -94,12 +94,10 @@ function judgeRevisions(list: readonly PublishedRecord[], found: { missing: stri
 }
 
 /** The records must be versions of the call in the order of the world; some may be left out. */
-function judgeContents(call: TruthCall, list: readonly PublishedRecord[], found: { extra: string[] }): void {
+function judgeContents(call: JudgedCall, list: readonly PublishedRecord[], found: { extra: string[] }): void {
   let index = 0
   for (const record of list) {
-    const match = call.versions.findIndex(
-      (version: TruthVersion) => version.index >= index && says(record.content, version.facts),
-    )
+    const match = call.versions.findIndex(version => version.index >= index && says(record.content, version.facts))
     if (match < 0) found.extra.push(`${call.id}#${record.revision}`)
     else index = match
   }

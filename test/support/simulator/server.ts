@@ -14,6 +14,7 @@ import { Limiter } from './limiter.ts'
 import { misbehave, sendJson } from './misbehave.ts'
 import { changeOptions, type SimulatorOptions, usualOptions } from './options.ts'
 import { RequestBook } from './requests.ts'
+import { testimonyOf } from './truth.ts'
 import { World, type WorldSettings } from './world.ts'
 
 export interface SimulatorSettings {
@@ -156,6 +157,7 @@ export class Simulator {
   /** Everything that is not the API. */
   private serveAside(path: string, request: IncomingMessage, response: ServerResponse, body: string): void {
     if (path === '/__truth') return void sendJson(response, 200, this.status())
+    if (path === '/__truth/calls') return void sendJson(response, 200, testimonyOf(this.world.truthAt()))
     if (path === '/__options' && request.method === 'POST') {
       try {
         changeOptions(this.options, JSON.parse(body))

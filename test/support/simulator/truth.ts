@@ -29,6 +29,25 @@ export interface Truth {
   readonly badRows: readonly { readonly startMs: number; readonly row: Row }[]
 }
 
+/** What a judge needs of a truth: plain JSON, so that it can come from a simulator in another process. */
+export interface Testimony {
+  readonly atMs: number
+  readonly calls: readonly JudgedCall[]
+}
+
+export interface JudgedCall extends Pick<TruthCall, 'id' | 'startMs'> {
+  readonly versions: readonly Pick<TruthVersion, 'index' | 'visibleFrom' | 'facts'>[]
+}
+
+export function testimonyOf({ atMs, calls }: Truth): Testimony {
+  const judged = calls.map(({ id, startMs, versions }) => ({
+    id,
+    startMs,
+    versions: versions.map(({ index, visibleFrom, facts }) => ({ index, visibleFrom, facts })),
+  }))
+  return { atMs, calls: judged }
+}
+
 export function tellTruth(all: readonly SimulatedCall[], shape: RowShape, nowMs: number): Truth {
   const calls: TruthCall[] = []
   const badRows: { startMs: number; row: Row }[] = []
