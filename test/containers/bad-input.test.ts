@@ -71,7 +71,7 @@ kafka.brokers: the environment variable KAFKA_BROKERS is empty; set it
   })
 })
 
-test('brokers that cannot be reached: alive and not ready while it tries, then 4 and one line that names them', async () => {
+test.concurrent('brokers that cannot be reached: alive and not ready while it tries, then 4 and one line that names them', async () => {
   const environment = environmentOf(newName(), { KAFKA_BROKERS: 'kafka-8:9092,kafka-9:9092' })
   await using run = await ImageRun.start({ environment, healthcheck: { Interval: SECOND_NS } })
   await run.untilHealth('healthy')
@@ -83,7 +83,7 @@ test('brokers that cannot be reached: alive and not ready while it tries, then 4
   expect(run.stderr).toMatch(/^call-log-source: KAFKA_UNREACHABLE: [^\n]*kafka-8:9092[^\n]*kafka-9:9092[^\n]*\n/)
 })
 
-test('a mounted settings file takes the place of the image’s own', async () => {
+test.concurrent('a mounted settings file takes the place of the image’s own', async () => {
   const name = newName()
   const { inside } = inject('stage')
   const folder = ownFolder()
