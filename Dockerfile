@@ -57,7 +57,7 @@ EXPOSE 9464
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_PORT || 9464}/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 
-# Node itself gets the signals: SIGTERM commits what has been read and ends with 0, within 8 seconds.
+# Node itself gets the signals: SIGTERM commits what has been read and ends with 0, within 8 seconds; --import hears those that come too early.
 # A smaller young generation and slower heap growth: two thirds of the memory for a third more time spent collecting.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=50", "/app/dist/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=50", "--import=/app/dist/host/first-process.js", "/app/dist/main.js"]
 CMD ["run", "--config", "/app/config/container.yaml"]

@@ -43,6 +43,18 @@ describe('read-only, without capabilities and new privileges', () => {
   })
 })
 
+test('a stop that comes before the program listens for it ends it at once, though it is the first process', async () => {
+  const { dockerode } = (await dockerEngine()).container
+  const { Config } = await dockerode.getImage(inject('stage').image).inspect()
+  const [program, ...flags] = [Config.Entrypoint].flat().reverse()
+  const command = ['-e', "console.log(JSON.stringify({ event: 'loading' })); setInterval(() => {}, 1_000)"]
+  await using run = await ImageRun.start({ entrypoint: flags.reverse().map(String), command })
+  await run.untilEvent('loading')
+
+  expect(program).toBe('/app/dist/main.js')
+  expect(await run.stop()).toBe(128 + 15)
+})
+
 test('even on a file system that can be written, the program cannot change itself', async () => {
   await using run = await ImageRun.start({ environment: environmentOf(newName()), host: {} })
   await run.untilEvent('started')

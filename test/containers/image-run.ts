@@ -41,7 +41,8 @@ export function environmentOf(name: string, more: Readonly<Record<string, string
 /** `--once` with the image's own settings. */
 export const once = ['run', '--once', '--config', '/app/config/container.yaml'] as const
 
-export interface RunOptions extends Partial<Pick<ContainerPlan, 'environment' | 'command' | 'host' | 'healthcheck' | 'network'>> {
+export interface RunOptions
+  extends Partial<Pick<ContainerPlan, 'environment' | 'entrypoint' | 'command' | 'host' | 'healthcheck' | 'network'>> {
   /** Where its endpoints listen; null for a container that shares another one's network. */
   readonly httpPort?: number | null
 }

@@ -24,6 +24,7 @@ export interface ContainerPlan {
   /** By which others on the network find it. */
   readonly name?: string
   readonly environment: Readonly<Record<string, string>>
+  readonly entrypoint?: readonly string[]
   readonly command?: readonly string[]
   /** Ports of the container and where each is published on the host; 0 for any free one. */
   readonly ports?: ReadonlyMap<number, number>
@@ -39,11 +40,12 @@ export interface HeldContainer {
 
 /** Made and held, not started. */
 export async function createContainer(dockerode: Dockerode, plan: ContainerPlan): Promise<HeldContainer> {
-  const { image, network, name, environment, command, ports = new Map<number, number>(), host, healthcheck } = plan
+  const { image, network, name, environment, entrypoint, command, ports = new Map<number, number>(), host, healthcheck } = plan
   const published = [...ports].map(([port, hostPort]) => [`${port}/tcp`, [{ HostPort: String(hostPort) }]] as const)
   const container = await dockerode.createContainer({
     Image: image,
     Env: Object.entries(environment).map(([variable, value]) => `${variable}=${value}`),
+    ...(entrypoint !== undefined && { Entrypoint: [...entrypoint] }),
     ...(command !== undefined && { Cmd: [...command] }),
     ...(healthcheck !== undefined && { Healthcheck: healthcheck }),
     ExposedPorts: Object.fromEntries(published.map(([port]) => [port, {}])),
