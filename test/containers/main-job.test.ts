@@ -58,7 +58,7 @@ test('a broker that is stopped and started in the middle of a read: it stays ali
   const startedAt = Date.now()
   await using run = await ImageRun.start({ environment: environmentOf(name, slowly) })
   await run.untilEvent('committed', published)
-  await container.stop({ t: 30 })
+  await container.stop({ t: 10 })
   await until({ what: 'it has noticed', deadlineMs: 60_000 }, async () =>
     /"errorCode":"(KAFKA_UNREACHABLE|COMMIT_UNKNOWN)"/.test(await (await run.get('/status')).text()) ? true : undefined,
   )
@@ -70,4 +70,4 @@ test('a broker that is stopped and started in the middle of a read: it stays ali
 
   expect({ live, exit, stderr: run.stderr }, run.output.slice(-2_000)).toEqual({ live: 200, exit: 0, stderr: '' })
   expect(await verdict(name, startedAt)).toMatchObject(clean)
-})
+}, 240_000)
