@@ -45,14 +45,12 @@ export interface Watch {
 export function createWatch(settings: Settings, build: string): Watch {
   const log = createLog({ level: settings.log.level, format: settings.log.format, secrets: secretsIn(settings) })
   const schedules = [...settings.polling.schedule.map(({ name }) => name), 'backfill']
-  const metrics = createMetrics({ build: { version: build, node: process.version }, schedules })
+  const accounts = settings.accounts.map(({ id }) => id)
+  const metrics = createMetrics({ build: { version: build, node: process.version }, schedules, accounts })
   metrics.watchProcess()
   const observer = createObserver(metrics, log, clock)
-  const board = new StatusBoard(
-    settings.accounts.map(({ id }) => id),
-    () => clock.now(),
-  )
-  const readiness = createReadiness(settings.accounts.map(({ id }) => id))
+  const board = new StatusBoard(accounts, () => clock.now())
+  const readiness = createReadiness(accounts)
   const note = (account: string) => (happening: Happening) => {
     observer.note(account, happening)
     board.note(account, happening)

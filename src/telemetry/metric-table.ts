@@ -66,6 +66,9 @@ export const GAUGES = {
   },
   schedule_stretch_ratio: { help: 'Actual over configured interval of a schedule; 1 is on time.', label: 'schedule' },
   seen_entries: { help: 'Calls remembered in order to recognise repeats.' },
+  incarnation: {
+    help: 'Which claim of the account this is, counted in its ledger: one more at each start, take-over and doubt.',
+  },
 } as const satisfies Record<string, Labelled>
 
 export const HISTOGRAMS = {
@@ -80,7 +83,7 @@ export const HISTOGRAMS = {
   recall_duration_seconds: { help: 'Time taken to read the ledger back.', buckets: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300] },
 } as const satisfies Record<string, Bucketed>
 
-/** Shown by every instance, of accounts it owns and of those it stands by for. */
+/** Shown by every instance, of accounts it owns and of those it stands by for; all 0 until it has got as far as either. */
 export const TASK_STATE = { name: 'task_state', help: '1 for the state the account is in here, 0 for the others.' }
 /** The only one without an account. */
 export const BUILD_INFO = { name: 'build_info', help: 'Always 1; the labels tell what is running.' }

@@ -26,9 +26,11 @@ export interface MetricsOptions {
   readonly build: Readonly<Record<string, string>>
   /** Names of the configured schedules, so that their series start at 0. */
   readonly schedules?: readonly string[]
+  /** The configured accounts: one that gets no further than its start must show, or nothing could miss it. */
+  readonly accounts?: readonly string[]
 }
 
-export function createMetrics({ build, schedules = [] }: MetricsOptions): Metrics {
+export function createMetrics({ build, schedules = [], accounts = [] }: MetricsOptions): Metrics {
   const registry = new Registry()
   const common = (name: string, help: string, ...labels: string[]) => ({
     name: PREFIX + name,
@@ -50,6 +52,10 @@ export function createMetrics({ build, schedules = [] }: MetricsOptions): Metric
     ),
   }
   const taskState = new Gauge<string>(common(TASK_STATE.name, TASK_STATE.help, 'account', 'state'))
+  const showState = (account: string, state: TaskState | 'starting') => {
+    for (const one of TASK_STATES) taskState.set({ account, state: one }, one === state ? 1 : 0)
+  }
+  for (const account of accounts) showState(account, 'starting')
   new Gauge<string>(common(BUILD_INFO.name, BUILD_INFO.help, ...Object.keys(build))).set({ ...build }, 1)
 
   const owned = new Map<string, ReturnType<typeof ownAccount>>()
@@ -63,9 +69,7 @@ export function createMetrics({ build, schedules = [] }: MetricsOptions): Metric
       owned.get(account)?.disown()
       owned.delete(account)
     },
-    setState(account, state) {
-      for (const one of TASK_STATES) taskState.set({ account, state: one }, one === state ? 1 : 0)
-    },
+    setState: showState,
     watchProcess: () => collectDefaultMetrics({ register: registry }),
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -81,6 +81,7 @@ function count(account: AccountMetrics, happening: Exclude<Happening, { kind: 't
       break
     case 'recalled':
       account.set('seen_entries', happening.seen)
+      account.set('incarnation', happening.incarnation)
       account.observe('recall_duration_seconds', happening.durationMs / 1000)
       break
     case 'unknown.value':

@@ -22,6 +22,7 @@ describe('the metrics page', () => {
       'events_published_total counter',
       'field_changes_total counter',
       'gap_seconds gauge',
+      'incarnation gauge',
       'last_success_timestamp_seconds gauge',
       'lateness_seconds histogram',
       'oldest_unread_timestamp_seconds gauge',
@@ -90,6 +91,16 @@ describe('the metrics page', () => {
     expect(
       families.get('call_log_source_lateness_seconds')?.samples.get('call_log_source_lateness_seconds_count{account="main"}'),
     ).toBe(0)
+  })
+
+  test('shows a configured account from the start, in no state before it has got to one', async () => {
+    const metrics = createMetrics({ build, accounts: ['main'] })
+
+    const starting = [...((await page(metrics)).get('call_log_source_task_state')?.samples.values() ?? [])]
+    metrics.setState('main', 'recalling')
+
+    expect(starting).toEqual([0, 0, 0, 0, 0])
+    expect(sample(await page(metrics), 'task_state', 'account="main",state="recalling"')).toBe(1)
   })
 
   test('shows no instant before one is known', async () => {

@@ -104,7 +104,8 @@ describe('the other metrics', () => {
       await value('producer_reopens_total', ',reason="start"'),
       await value('recall_duration_seconds_sum'),
       await value('seen_entries'),
-    ]).toEqual([1, 1.4, 77])
+      await value('incarnation'),
+    ]).toEqual([1, 1.4, 77, 4])
     expect(await value('schedule_stretch_ratio', ',schedule="hot"')).toBe(2.5)
   })
 
