@@ -44,7 +44,7 @@ beforeAll(async () => {
   const polling = {
     startFrom: '1d',
     schedule: [
-      { name: 'hot', every: '2s', span: '30m' },
+      { name: 'hot', every: '10s', span: '30m' },
       { name: 'warm', every: '30m', span: '6h' },
       { name: 'cold', every: '24h', span: '6d' },
     ],
