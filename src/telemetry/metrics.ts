@@ -30,6 +30,15 @@ export interface MetricsOptions {
   readonly accounts?: readonly string[]
 }
 
+/** Of the library's own: a gauge that is called a total, a type within a name. Prometheus's linter minds, and nobody would miss them. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+  'nodejs_eventloop_utilization_summary',
+  'nodejs_eventloop_utilization_histogram',
+]
+
 export function createMetrics({ build, schedules = [], accounts = [] }: MetricsOptions): Metrics {
   const registry = new Registry()
   const common = (name: string, help: string, ...labels: string[]) => ({
@@ -70,7 +79,10 @@ export function createMetrics({ build, schedules = [], accounts = [] }: MetricsO
       owned.delete(account)
     },
     setState: showState,
-    watchProcess: () => collectDefaultMetrics({ register: registry }),
+    watchProcess() {
+      collectDefaultMetrics({ register: registry })
+      for (const name of MISNAMED) registry.removeSingleMetric(name)
+    },
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }

@@ -173,6 +173,17 @@ describe('an account that is given up', () => {
   })
 })
 
+test('what is known of the process is named as Prometheus asks: only a counter is a total, and no name holds a type', async () => {
+  const metrics = createMetrics({ build })
+  metrics.watchProcess()
+
+  const families = [...(await page(metrics))]
+
+  expect(families.length).toBeGreaterThan(40)
+  expect(families.filter(([name, { type }]) => type !== 'counter' && name.endsWith('_total'))).toEqual([])
+  expect(families.filter(([name]) => /_(counter|gauge|histogram|summary)(_|$)/.test(name))).toEqual([])
+})
+
 test('two sets of metrics do not know each other, and process metrics join without a clash', async () => {
   const [one, two] = [createMetrics({ build }), createMetrics({ build })]
   one.account('main').add('repeats_total', 1)
