@@ -30,6 +30,6 @@ test('who has none of them is told what to install, and what was lacking', async
   }
 
   await expect(firstOf({ Docker }, () => undefined)).rejects.toThrow(
-    /PROMETHEUS_BIN;\n.*present or pullable;\n.*apt-get update.*\nWhat was tried:\n- Docker: no Docker engine answers \(ENOENT\)$/,
+    /PROMETHEUS_BIN;\n.*present or pullable;\n.*apt-get reach.*\nWhat was tried:\n- Docker: no Docker engine answers \(ENOENT\)$/,
   )
 })
