@@ -18,6 +18,7 @@ interface Service {
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
   readonly build?: unknown
+  readonly networks?: { readonly default: { readonly aliases: readonly string[] } }
 }
 
 const root = join(import.meta.dirname, '..')
@@ -93,6 +94,16 @@ describe('docker-compose.yml', () => {
     expect(files.filter(([source = '', , mode]) => mode !== 'ro' || !existsSync(join(root, source)))).toEqual([])
     const named = mounts.map(([source = '']) => source).filter(source => !source.startsWith('.'))
     expect(named.toSorted()).toEqual(Object.keys(compose.volumes).toSorted())
+  })
+
+  test('lets Prometheus find every instance under the one name it looks for', () => {
+    const scraped = parse(read('config/prometheus/prometheus.yml')).scrape_configs[0].dns_sd_configs[0]
+    const answering = services.filter(
+      ([name, { networks }]) => name === scraped.names[0] || networks?.default.aliases.includes(scraped.names[0]),
+    )
+
+    expect(answering.map(([name]) => name)).toEqual(['connector', 'connector-1', 'connector-2'])
+    expect(scraped.port).toBe(9464)
   })
 
   test('confines what is ours: nothing to write, no rights', () => {
