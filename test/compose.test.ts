@@ -50,7 +50,7 @@ describe('docker-compose.yml', () => {
     expect(added('observability')).toEqual(['prometheus'])
     expect(added('grafana')).toEqual(['prometheus', 'grafana'])
     expect(added('ui')).toEqual(['ui'])
-    expect(added('cluster')).toEqual(['kafka-1', 'kafka-2', 'kafka-3', 'cluster-registry', 'connector-1', 'connector-2'])
+    expect(added('cluster')).toEqual(['kafka-a', 'kafka-b', 'kafka-c', 'cluster-registry', 'connector-a', 'connector-b'])
   })
 
   test('publishes ports on loopback only, each by a variable of its own', () => {
@@ -102,19 +102,19 @@ describe('docker-compose.yml', () => {
       ([name, { networks }]) => name === scraped.names[0] || networks?.default.aliases.includes(scraped.names[0]),
     )
 
-    expect(answering.map(([name]) => name)).toEqual(['connector', 'connector-1', 'connector-2'])
+    expect(answering.map(([name]) => name)).toEqual(['connector', 'connector-a', 'connector-b'])
     expect(scraped.port).toBe(9464)
   })
 
   test('confines what is ours: nothing to write, no rights', () => {
     const ours = services.filter(([, { build }]) => build !== undefined)
 
-    expect(ours.map(([name]) => name)).toEqual(['simulator', 'connector', 'events', 'connector-1', 'connector-2'])
+    expect(ours.map(([name]) => name)).toEqual(['simulator', 'connector', 'events', 'connector-a', 'connector-b'])
     expect(ours.filter(([, { read_only, cap_drop }]) => read_only !== true || cap_drop?.[0] !== 'ALL')).toEqual([])
   })
 
   test('keeps three copies in the cluster, of which two must be there', () => {
-    const nodes = ['kafka-1', 'kafka-2', 'kafka-3'].map(name => compose.services[name]?.environment)
+    const nodes = ['kafka-a', 'kafka-b', 'kafka-c'].map(name => compose.services[name]?.environment)
 
     expect(nodes.map(environment => environment?.KAFKA_NODE_ID)).toEqual([1, 2, 3])
     for (const environment of nodes) {
@@ -132,7 +132,7 @@ describe('the account in docker-compose.yml', () => {
   const simulator = variablesIn('config/compose/simulator.env')
 
   test('reaches the connector in variables that its settings read', () => {
-    const given = ['connector', 'connector-1', 'connector-2'].flatMap(name =>
+    const given = ['connector', 'connector-a', 'connector-b'].flatMap(name =>
       Object.keys(compose.services[name]?.environment ?? {}),
     )
 
@@ -151,7 +151,7 @@ describe('the account in docker-compose.yml', () => {
   })
 
   test('never is a real one in the cluster, which would ask it twice as often', () => {
-    const files = ['connector-1', 'connector-2'].map(name => compose.services[name]?.env_file)
+    const files = ['connector-a', 'connector-b'].map(name => compose.services[name]?.env_file)
 
     expect(files).toEqual(['config/compose/simulator.env', 'config/compose/simulator.env'])
   })
