@@ -1,6 +1,6 @@
 /** The transactions that carry all of it. */
 import type { Row } from '../panels.ts'
-import { counted, mean, perSecond, quantile } from '../series.ts'
+import { counted, mean, newest, perSecond, quantile } from '../series.ts'
 
 export const kafka: Row = {
   title: 'Kafka: the transactions that carry it',
@@ -31,7 +31,7 @@ export const kafka: Row = {
       title: 'Records in a transaction',
       description: 'The mean. Normal: a handful, up to 2000 while history is read.',
       unit: 'short',
-      width: 8,
+      width: 6,
       queries: [{ expr: mean('transaction_records'), legend: '{{account}}' }],
     },
     {
@@ -40,7 +40,7 @@ export const kafka: Row = {
       description:
         'start and assigned: an instance begins, or takes an account over. Normal: those, when something was deployed. unknown and fenced again and again: brokers or the network are unwell.',
       unit: 'short',
-      width: 8,
+      width: 6,
       queries: [{ expr: counted('producer_reopens_total', 'label'), legend: '{{reason}}' }],
     },
     {
@@ -48,9 +48,18 @@ export const kafka: Row = {
       title: 'Time to read the ledger back',
       description: 'At a start, a take-over, or after doubt; nothing is published meanwhile. Normal: seconds.',
       unit: 's',
-      width: 8,
+      width: 6,
       queries: [{ expr: quantile(0.95, 'recall_duration_seconds', '1h'), legend: 'p95 of the last hour' }],
       nothing: 'not read in the last hour',
+    },
+    {
+      kind: 'timeseries',
+      title: 'Claims of the account',
+      description:
+        'Rises by one whenever an instance takes the account over or reads the ledger back after doubt. Normal: flat between deployments.',
+      unit: 'short',
+      width: 6,
+      queries: [{ expr: newest('incarnation'), legend: '{{account}}' }],
     },
   ],
 }
