@@ -84,6 +84,8 @@ export function createTopicsOf(client: KafkaClient, deadlineMs?: number): Topics
 
 export interface AccountWiring {
   readonly settings: Settings
+  /** The settings as they are now: a secret that was refused may have been changed since the start. May throw. */
+  readonly reread: () => Settings
   readonly account: AccountSettings
   readonly shared: Shared
   readonly topics: Topics
@@ -109,7 +111,8 @@ export interface WiredAccount {
 export function createAccount(wiring: AccountWiring, stop: Stop): WiredAccount {
   const { settings, account, shared, encoder, note, mode } = wiring
   const { sendsBadRequest } = mode
-  const source = createSource(settings, account, note, { budget: shared.budgetOf(account.apiKey), sendsBadRequest })
+  const rereadKey = () => keyNow(wiring)
+  const source = createSource(settings, account, note, { budget: shared.budgetOf(account.apiKey), sendsBadRequest, rereadKey })
   const ledger = createAccountLedger(wiring, source)
   const ownership = ownershipOf(wiring)
   const options = accountOptions(wiring)
@@ -122,6 +125,15 @@ export function createAccount(wiring: AccountWiring, stop: Stop): WiredAccount {
   }
 }
 
+/** Settings that cannot be read at this moment say nothing new, and neither does the key of another SID. */
+function keyNow({ account, reread }: AccountWiring): string | undefined {
+  try {
+    return reread().accounts.find(({ id, sid }) => id === account.id && sid === account.sid)?.apiKey
+  } catch {
+    return undefined
+  }
+}
+
 export interface SourceWiring {
   /** Its own when not given. */
   readonly budget?: Budget
@@ -129,13 +141,15 @@ export interface SourceWiring {
   readonly sendsBadRequest: boolean
   /** Only these calls. */
   readonly callIds?: readonly string[]
+  /** The API key as the settings say now; must not throw. */
+  readonly rereadKey?: () => string | undefined
 }
 
 export function createSource(
   settings: Settings,
   account: AccountSettings,
   note: (happening: Happening) => void,
-  { budget, sendsBadRequest, callIds = [] }: SourceWiring,
+  { budget, sendsBadRequest, callIds = [], rereadKey }: SourceWiring,
 ): Source & { close(): Promise<void> } {
   const { style, pageSize, requestsPerSecond, burst, timeoutMs } = settings.api
   const { sid, apiKey, origin, timeZone } = account
@@ -144,7 +158,8 @@ export function createSource(
   const asking = { style, pageSize, requestsPerSecond, burst, timeoutMs, filters, sendsBadRequest }
   const options = { sid, apiKey, origin, ...asking, optIn, privacy, hmacKey }
   const deps = { clock, random, note, ...(budget !== undefined && { budget }) }
-  return createKaleyraSource({ ...options, ...(timeZone !== undefined && { timeZone }) }, deps)
+  const known = { ...(timeZone !== undefined && { timeZone }), ...(rereadKey !== undefined && { rereadKey }) }
+  return createKaleyraSource({ ...options, ...known }, deps)
 }
 
 function ownershipOf({ settings, account, shared, states, mode }: AccountWiring): Ownership {

@@ -91,7 +91,7 @@ async function run(options: RunOptions): Promise<number> {
   )
   const control = mode.once ? null : await controlOf(settings, watch, version)
   try {
-    const ending = await connect(settings, client, mode, watch, stop)
+    const ending = await connect({ settings, reread, mode }, client, watch, stop)
     watch.log.info({ event: 'stopped', ending, ...resourceUsage() }, `ended: ${ending}`)
     return ending === 'unproved' || ending === 'paused' || stop.hard.aborted ? 1 : 0
   } catch (error) {
@@ -123,12 +123,12 @@ async function controlOf(settings: Settings, watch: Watch, version: string): Pro
 }
 
 async function connect(
-  settings: Settings,
+  given: Pick<AccountWiring, 'settings' | 'reread' | 'mode'>,
   client: KafkaClient,
-  mode: AccountWiring['mode'],
   watch: Watch,
   stop: StopSignals,
 ): Promise<Ending> {
+  const { settings, mode } = given
   const { kafka } = settings
   warnOfRegions(settings, watch)
   const topics = createTopicsOf(client)
@@ -145,7 +145,7 @@ async function connect(
       }
     }
     const schemaId = await resolveSchemaId(registryOf(settings), clock, stop.soft)
-    const parts = { settings, mode, topics, states, encoder: createEncoder(schemaId) }
+    const parts = { ...given, topics, states, encoder: createEncoder(schemaId) }
     if (mode.once) await refuseIfRunning(settings, client, watch, stop.soft)
     return await runAccounts({ ...parts, shared: createShared(settings, client, mode) }, watch, stop)
   } finally {

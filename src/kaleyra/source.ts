@@ -23,6 +23,8 @@ import { createTransport, type Transport } from './transport.ts'
 export interface KaleyraSourceOptions {
   readonly sid: string
   readonly apiKey: string
+  /** The key as the settings say now, asked for when one was refused: its file may hold a newer one. Must not throw. */
+  readonly rereadKey?: () => string | undefined
   /** Scheme and host, `https://api.kaleyra.io`. */
   readonly origin: string
   /** IANA name for times without an offset; without it rows with such times are bad rows. */
@@ -70,7 +72,8 @@ export interface KaleyraSourceDeps {
 export function createKaleyraSource(options: KaleyraSourceOptions, deps: KaleyraSourceDeps): Source & { close(): Promise<void> } {
   const { clock, note } = deps
   const budget = deps.budget ?? createBudget(options, clock)
-  const transport = deps.transport ?? createTransport(options, clock)
+  let { apiKey } = options
+  const transport = deps.transport ?? createTransport({ ...options, keyNow: () => apiKey }, clock)
   const { timeZone, optIn, privacy, hmacKey, sid } = options
   const reading = { timeZone, optIn, privacy, hmacKey, identityKey: sid }
   const normalise = createNormaliser({ ...reading, note })
@@ -110,6 +113,8 @@ export function createKaleyraSource(options: KaleyraSourceOptions, deps: Kaleyra
         if (error instanceof ConnectorError && error.retryAfterMs !== undefined)
           budget.holdUntil(clock.now() + error.retryAfterMs)
         if (codeOf(error) === 'API_THROTTLED') budget.slower()
+        // For the next try.
+        if (codeOf(error) === 'API_UNAUTHORIZED') apiKey = options.rereadKey?.() ?? apiKey
         const outcome = isTrial === true && codeOf(error) === 'API_REJECTED' ? 'probe' : OUTCOMES[codeOf(error)]
         if (outcome !== undefined) done(outcome)
         throw error

@@ -14,6 +14,8 @@ import { tooLarge, transportError } from './transport-errors.ts'
 export interface TransportOptions {
   readonly sid: string
   readonly apiKey: string
+  /** The key at the moment of a request, where it may change; else `apiKey`. */
+  readonly keyNow?: () => string
   /** Scheme and host, `https://api.kaleyra.io`; a path on it is dropped. */
   readonly origin: string
   /** For the whole answer, headers and body, in milliseconds. */
@@ -52,7 +54,7 @@ export const MAX_BODY_BYTES = 32 * 1_024 * 1_024
 const CONNECT_TIMEOUT_MS = 5_000
 
 export function createTransport(options: TransportOptions, clock: Clock): Transport {
-  const { apiKey, timeoutMs } = options
+  const { apiKey, keyNow = () => apiKey, timeoutMs } = options
   const origin = new URL(options.origin)
   const url = new URL(`/v1/${encodeURIComponent(options.sid)}/voice/call-logs`, origin.origin)
   if (!/^[\x21-\x7e]+$/.test(apiKey) || options.sid === '') {
@@ -80,7 +82,7 @@ export function createTransport(options: TransportOptions, clock: Clock): Transp
     const answer = await request(address, {
       method: style === 'post-form' ? 'POST' : 'GET',
       headers: {
-        'api-key': apiKey,
+        'api-key': keyNow(),
         'content-type': 'application/x-www-form-urlencoded',
         accept: 'application/json',
         'accept-encoding': 'identity',

@@ -1,9 +1,13 @@
 /** What the API may refuse: exit code 3 for a run that ends, a failed account for one that stays, and never a second covered that was not read. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Connector, type SettingsOverrides, settingsFor } from '../support/connector.ts'
 import { booksOf } from '../support/ledger-books.ts'
 import type { Reach } from '../support/platform/platform.ts'
 import { platform, platformStartMs, uniqueName } from '../support/platform/shared.ts'
+import { until } from '../support/platform/until.ts'
 import { settledWorld } from '../support/settled-world.ts'
 import type { SimulatorOptions } from '../support/simulator/options.ts'
 import { type Simulator, startSimulator } from '../support/simulator/server.ts'
@@ -55,6 +59,25 @@ describe.concurrent('refused from the first request on', () => {
     expect(simulator.book.counts.requests).toBe(4)
     await expectNothingCovered(name, simulator)
     expect((await booksOf(reach, name, simulator.world)).checkpoint).toBeNull()
+  }, 60_000)
+
+  test('a key that its file no longer holds is read from there again, and the run completes', async () => {
+    const simulator = await simulate()
+    const name = uniqueName('rotated')
+    const folder = await mkdtemp(join(tmpdir(), 'call-log-source-'))
+    const file = join(folder, 'key')
+    await writeFile(file, 'Aworn0123456789')
+    const account = { ...simulator, url: simulator.url, apiKey: `\${file:${file}}` }
+    await using connector = await Connector.start(settingsFor(account, reach, name), ['--once'])
+    await until({ what: 'a request with the old key', deadlineMs: 30_000 }, async () => simulator.requests.at(0))
+    await writeFile(file, simulator.apiKey)
+
+    expect(await connector.exited, connector.output.slice(-2_000)).toEqual({ code: 0, signal: null })
+    expect((await booksOf(reach, name, simulator.world)).events).toBe(
+      simulator.world.calls.filter(({ id }) => id !== null).length,
+    )
+    for (const key of ['Aworn0123456789', simulator.apiKey]) expect(connector.output).not.toContain(key)
+    await rm(folder, { recursive: true })
   }, 60_000)
 
   test('--exit-on-failure ends a run that would stay', async () => {
