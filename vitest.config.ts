@@ -9,6 +9,7 @@ export default defineConfig({
     setupFiles: ['test/support/property-seed.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // One more than the two cores of the smallest machine: much of a test is waiting for sessions to end, brokers to start and retries.
+    maxWorkers: 3,
   },
 })
