@@ -1,6 +1,6 @@
 /**
  * A hundred thousand stories on every core, and what came of them in `results.md`: `npm run test:long`, or with another number of stories
- * `npm run test:simulation -- 5000`.
+ * `npm run test:simulation -- 5000`, and from another seed on `npm run test:simulation -- 5000 100001`.
  */
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -14,6 +14,7 @@ const SEEDS_PER_ERRAND = 500
 const PROGRESS_EVERY = 1_000
 
 const count = Number(process.argv[2] ?? 100_000)
+const first = Number(process.argv[3] ?? 1)
 const startedMs = Date.now()
 const tally = emptyTally()
 const failures: string[] = []
@@ -26,7 +27,7 @@ async function tellErrands(starts: number[]): Promise<void> {
   for (let from = starts.shift(); from !== undefined; from = starts.shift()) {
     await tellAll({
       from,
-      count: Math.min(SEEDS_PER_ERRAND, count + 1 - from),
+      count: Math.min(SEEDS_PER_ERRAND, first + count - from),
       onTold: told => {
         if (told.tally !== undefined) addTally(tally, told.tally)
         if (told.findings.length > 0) {
@@ -48,7 +49,7 @@ function report(): string {
   const byCount = Object.entries(dialects).sort(([, a], [, b]) => b - a)
   return `# The long run of the simulation
 
-Written by \`npm run test:long\`: seeds 1 to ${count} at commit ${commit}, ${new Date(startedMs).toISOString().slice(0, 10)}, in ${secondsSince(startedMs)} s on ${availableParallelism()} cores.
+Written by \`npm run test:long\`: ${count.toLocaleString('en-US')} seeds, ${first} to ${first + count - 1}, at commit ${commit}, ${new Date(startedMs).toISOString().slice(0, 10)}, in ${secondsSince(startedMs)} s on ${availableParallelism()} cores.
 
 **${failures.length === 0 ? 'Every story ended well.' : `${failures.length} stories ended badly.`}**
 ${failures.map(line => `\n    ${line}`).join('')}
@@ -62,7 +63,7 @@ ${byCount.map(row).join('\n')}
 `
 }
 
-const starts = Array.from({ length: Math.ceil(count / SEEDS_PER_ERRAND) }, (_, index) => 1 + index * SEEDS_PER_ERRAND)
+const starts = Array.from({ length: Math.ceil(count / SEEDS_PER_ERRAND) }, (_, index) => first + index * SEEDS_PER_ERRAND)
 await Promise.all(Array.from({ length: availableParallelism() }, () => tellErrands(starts)))
 writeFileSync(join(import.meta.dirname, 'results.md'), report())
 process.exitCode = failures.length === 0 ? 0 : 1
