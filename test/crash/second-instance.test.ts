@@ -27,6 +27,8 @@ beforeAll(async () => {
 }, platformStartMs)
 afterAll(() => simulator?.close())
 
+const STILL_MS = 90_000
+
 const polling = {
   startFrom: '2h',
   schedule: [
@@ -87,7 +89,7 @@ test('the second instance stands by, is ready, and takes over when the first is 
   expect(await judged(name, stoppedMs)).toMatchObject(clean)
 }, 240_000)
 
-test('an owner that stands still is replaced; when it wakes up it stands by, and publishes nothing', async () => {
+test('an owner that stands still for 90 seconds is replaced; when it wakes up it stands by, and publishes nothing', async () => {
   const name = uniqueName('frozen')
   const settings = settingsFor(simulator, reach, name, { polling })
   await using first = await Connector.start(settings)
@@ -96,8 +98,10 @@ test('an owner that stands still is replaced; when it wakes up it stands by, and
   await second.untilEvent('task.standby')
 
   first.kill('SIGSTOP')
+  const stoppedMs = Date.now()
   await second.untilEvent('recalled')
-  await second.untilEvent('window.read', line => line.schedule === 'hot')
+  // By then its session, its transaction and its connections are all over.
+  await second.untilEvent('window.read', isHot(stoppedMs + STILL_MS), STILL_MS + 60_000)
   first.kill('SIGCONT')
   await first.untilEvent('task.standby')
 
