@@ -25,7 +25,7 @@ export const registryOf = ({ registry }: Settings) => ({ ...registry, proxyEnv: 
 
 /** For a client that outlives its login: where its settings can be read again, and until when its token is renewed ahead of need. */
 export interface LongLived {
-  readonly reread: () => Settings
+  readonly reread: () => Settings | undefined
   readonly signal: AbortSignal
 }
 
@@ -49,7 +49,7 @@ export function createClient(settings: Settings, log: Log, longLived?: LongLived
 function saslOf(sasl: Settings['kafka']['sasl'], log: Log, longLived: LongLived | undefined): SaslOptions | undefined {
   if (sasl?.mechanism !== 'oauthbearer') return sasl
   const reread = () => {
-    const now = longLived?.reread().kafka.sasl
+    const now = longLived?.reread()?.kafka.sasl
     return now?.mechanism === 'oauthbearer' ? now : undefined
   }
   const ask = (login: TokenLogin) => requestToken({ login, clock, proxyEnv: proxyVariables() })

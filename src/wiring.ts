@@ -84,8 +84,8 @@ export function createTopicsOf(client: KafkaClient, deadlineMs?: number): Topics
 
 export interface AccountWiring {
   readonly settings: Settings
-  /** The settings as they are now: a secret that was refused may have been changed since the start. May throw. */
-  readonly reread: () => Settings
+  /** The settings as they are now: a secret that was refused may have been changed since the start. */
+  readonly reread: () => Settings | undefined
   readonly account: AccountSettings
   readonly shared: Shared
   readonly topics: Topics
@@ -111,7 +111,8 @@ export interface WiredAccount {
 export function createAccount(wiring: AccountWiring, stop: Stop): WiredAccount {
   const { settings, account, shared, encoder, note, mode } = wiring
   const { sendsBadRequest } = mode
-  const rereadKey = () => keyNow(wiring)
+  // The key of another SID says nothing of this one.
+  const rereadKey = () => wiring.reread()?.accounts.find(({ id, sid }) => id === account.id && sid === account.sid)?.apiKey
   const source = createSource(settings, account, note, { budget: shared.budgetOf(account.apiKey), sendsBadRequest, rereadKey })
   const ledger = createAccountLedger(wiring, source)
   const ownership = ownershipOf(wiring)
@@ -122,15 +123,6 @@ export function createAccount(wiring: AccountWiring, stop: Stop): WiredAccount {
     close: async () => {
       await Promise.all([source.close(), ledger.close()])
     },
-  }
-}
-
-/** Settings that cannot be read at this moment say nothing new, and neither does the key of another SID. */
-function keyNow({ account, reread }: AccountWiring): string | undefined {
-  try {
-    return reread().accounts.find(({ id, sid }) => id === account.id && sid === account.sid)?.apiKey
-  } catch {
-    return undefined
   }
 }
 

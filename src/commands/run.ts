@@ -11,7 +11,7 @@ import { ConnectorError } from '../errors.ts'
 import type { Ending } from '../flow/account.ts'
 import { type Member, runFleet } from '../flow/fleet.ts'
 import type { Stop } from '../flow/sweep.ts'
-import { loadSettings } from '../host/environment.ts'
+import { loadSettings, rereadSettings } from '../host/environment.ts'
 import { packageVersion } from '../host/package.ts'
 import { listenForStop, type StopSignals } from '../host/signals.ts'
 import { resourceUsage } from '../host/usage.ts'
@@ -65,8 +65,9 @@ export function runCommand(exit: (code: number) => void): Command {
 
 /** Resolves with the exit code 0 or 1; every other end is a thrown, coded error. */
 async function run(options: RunOptions): Promise<number> {
-  const reread = () => loadSettings(options.config, ['accounts', 'kafka', 'registry'])
-  const settings = reread()
+  const needs = ['accounts', 'kafka', 'registry'] as const
+  const settings = loadSettings(options.config, needs)
+  const reread = () => rereadSettings(options.config, needs)
   const mode = modeOf(options, settings)
   const version = packageVersion()
   const watch = createWatch(settings, version)

@@ -2,6 +2,7 @@
  * Where settings come from: the file, the environment and the secret files it names. Everything is read anew at each call, so that calling
  * again after an authentication failure finds a secret that was changed meanwhile.
  */
+import { codeOf } from '../errors.ts'
 import { type Need, parseSettings, type Settings, unneededSections } from '../settings.ts'
 import { interpolate, type Sources } from './interpolation.ts'
 import { readSettingsFile, readTextFile } from './settings-file.ts'
@@ -17,6 +18,16 @@ export function loadSettings(path: string, needs?: readonly Need[], env: NodeJS.
   const raw = readSettingsFile(path)
   const { settings, unreadable } = interpolate(raw, unneededSections(needs), sourcesOf(env))
   return parseSettings(settings, needs, unreadable)
+}
+
+/** The same again later; settings that cannot be read at that moment say nothing new. */
+export function rereadSettings(path: string, needs?: readonly Need[]): Settings | undefined {
+  try {
+    return loadSettings(path, needs)
+  } catch (error) {
+    if (codeOf(error) !== 'SETTINGS_INVALID') throw error
+    return undefined
+  }
 }
 
 /** What HTTPS goes through; plain http, which stays on this machine, never takes a proxy. */

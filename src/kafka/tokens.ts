@@ -12,7 +12,7 @@ export interface TokensOptions {
   /** Asks the token endpoint, once. Throws coded errors. */
   readonly ask: (login: TokenLogin) => Promise<AccessToken>
   readonly login: TokenLogin
-  /** The login as the settings say now: a secret that was refused may have been changed since the start. May throw. */
+  /** The login as the settings say now: a secret that was refused may have been changed since the start. Must not throw. */
   readonly reread?: () => TokenLogin | undefined
   readonly clock: Clock
 }
@@ -119,7 +119,7 @@ export class Tokens {
       return await ask(this.#login)
     } catch (error) {
       if (!(error instanceof ConnectorError) || error.code !== 'KAFKA_UNAUTHORIZED') throw error
-      const login = loginNow(reread)
+      const login = reread?.()
       if (login === undefined || JSON.stringify(login) === JSON.stringify(this.#login)) throw error
       this.#login = login
       return await ask(login)
@@ -146,13 +146,4 @@ export class Tokens {
 /** How old a token may become before a new one is asked for; 0 or less for one that is too short-lived to keep. */
 function keptMs({ lifetimeMs }: AccessToken): number {
   return Math.min(KEPT_SHARE * lifetimeMs, lifetimeMs - MARGIN_MS)
-}
-
-/** Settings that cannot be read at this moment say nothing new. */
-function loginNow(reread: TokensOptions['reread']): TokenLogin | undefined {
-  try {
-    return reread?.()
-  } catch {
-    return undefined
-  }
 }

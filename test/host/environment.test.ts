@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConnectorError } from '../../src/errors.ts'
-import { loadSettings } from '../../src/host/environment.ts'
+import { loadSettings, rereadSettings } from '../../src/host/environment.ts'
 
 let folder = ''
 beforeAll(() => {
@@ -66,6 +66,16 @@ describe('a settings file', () => {
     writeFileSync(secret, 'B1\r\n')
 
     expect([first, loadSettings(path).accounts[0]?.apiKey]).toEqual(['A0', 'B1'])
+  })
+
+  test('read again while its secret file is away says nothing new, and says what is new when it is back', () => {
+    const secret = fileOf('A0', 'secret')
+    const path = fileOf(`name: kaleyra\naccounts: [{ id: main, sid: HX1, apiKey: "\${file:${secret}}" }]\n`)
+
+    rmSync(secret)
+    expect(rereadSettings(path)).toBeUndefined()
+    writeFileSync(secret, 'B1')
+    expect(rereadSettings(path)?.accounts[0]?.apiKey).toBe('B1')
   })
 
   test('is refused whole, with what could not be read and what is wrong in one report', () => {

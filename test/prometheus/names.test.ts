@@ -13,7 +13,7 @@ import {
   PREFIX,
   TASK_STATE,
 } from '../../src/telemetry/metric-table.ts'
-import { expressionsOf } from '../support/prometheus/dashboard.ts'
+import { expressionsOf } from '../support/prometheus/dashboard-expressions.ts'
 import { groupingLabelsOf, type Matcher, rulesIn, selectorsOf } from '../support/prometheus/expressions.ts'
 import { shipped } from '../support/prometheus/server.ts'
 
@@ -52,10 +52,17 @@ const known = new Map<string, ReadonlyMap<string, readonly string[]>>([
   [PREFIX + BUILD_INFO.name, new Map()],
   ...FOREIGN.map((name): [string, ReadonlyMap<string, readonly string[]>] => [name, new Map()]),
 ])
-const labels = new Set([...COMMON, ...[...known.values()].flatMap(of => [...of.keys()])])
 
 const matches = ({ operator, value }: Matcher, candidate: string) =>
   operator.endsWith('~') ? new RegExp(`^(?:${value})$`).test(candidate) : candidate === value
+
+/** Labels grouped by that no metric of the expression has; what a recorded series has says the rule that records it. */
+function unknownGroupings(expression: string, recorded: ReadonlySet<string>): string[] {
+  const metrics = selectorsOf(expression).map(({ metric }) => metric)
+  const sources = metrics.some(metric => recorded.has(metric)) ? [...known.keys()] : metrics
+  const labels = new Set([...COMMON, ...sources.flatMap(metric => [...(known.get(metric)?.keys() ?? [])])])
+  return groupingLabelsOf(expression).filter(label => !labels.has(label))
+}
 
 /** What an expression names that does not exist, as sentences. */
 function unknownIn(expression: string, recorded: ReadonlySet<string>): string[] {
@@ -69,8 +76,7 @@ function unknownIn(expression: string, recorded: ReadonlySet<string>): string[] 
       return values.some(value => matches(matcher, value)) ? [] : [`${text}: no ${matcher.label} is ${matcher.value}`]
     })
   })
-  const inGroupings = groupingLabelsOf(expression).filter(label => !labels.has(label))
-  return [...inSelectors, ...inGroupings.map(label => `nothing has a label ${label}`)]
+  return [...inSelectors, ...unknownGroupings(expression, recorded).map(label => `nothing has a label ${label}`)]
 }
 
 const rules = ['recording.yml', 'alerts.yml'].flatMap(file => rulesIn(readFileSync(join(shipped, file), 'utf8')))
@@ -106,6 +112,7 @@ describe('every name exists', () => {
       'call_log_source_lateness_seconds_bucket{le="21601"}: no le is 21601',
     ],
     ['max by (tenant) (call_log_source_incarnation)', 'nothing has a label tenant'],
+    ['sum by (change) (call_log_source_gap_seconds)', 'nothing has a label change'],
     ['account:call_log_source_rows:rate5m > 0', 'account:call_log_source_rows:rate5m does not exist'],
   ])('or is found out: %s', (expression, complaint) => {
     expect(unknownIn(expression, recorded)).toEqual([complaint])

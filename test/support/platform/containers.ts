@@ -13,7 +13,20 @@ export async function dockerEngine() {
   })
 }
 
-type Dockerode = Awaited<ReturnType<typeof dockerEngine>>['container']['dockerode']
+type Engine = Awaited<ReturnType<typeof dockerEngine>>
+
+/** Pulls the image if it is not there; throws when it cannot be had. */
+export async function haveImage({ image: images }: Engine, name: string, log: (line: string) => void): Promise<void> {
+  const { ImageName } = await import('testcontainers')
+  const image = ImageName.fromString(name)
+  if (await images.exists(image)) return
+  log(`Pulling ${name}`)
+  await images.pull(image).catch(error => {
+    throw new Error(`the engine answers, but ${name} is neither present nor pullable`, { cause: error })
+  })
+}
+
+type Dockerode = Engine['container']['dockerode']
 export type Container = ReturnType<Dockerode['getContainer']>
 type CreateOptions = Parameters<Dockerode['createContainer']>[0]
 

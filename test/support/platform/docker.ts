@@ -1,7 +1,7 @@
 /** The platform in containers. Host ports are chosen before the start, since a broker must tell its clients where to find it. */
 import { randomUUID } from 'node:crypto'
 import { brokerSettings, clusterId, loginFlags, type Node } from './broker-settings.ts'
-import { type ContainerPlan, createContainer, dockerEngine, type HeldContainer } from './containers.ts'
+import { type ContainerPlan, createContainer, dockerEngine, type HeldContainer, haveImage } from './containers.ts'
 import { freePort } from './free-port.ts'
 import type { BrokerHandle, LoginOptions, Platform, StartOptions } from './platform.ts'
 import { brokersAnswer, registryAnswers } from './readiness.ts'
@@ -12,15 +12,8 @@ const registryImage = 'quay.io/apicurio/apicurio-registry:3.0.9'
 
 /** Starts the platform; throws when no engine answers, when an image cannot be had, or when a server is not ready in time. */
 export async function startOnDocker({ brokers: size = 1, logins, signal, log = () => {} }: StartOptions): Promise<Platform> {
-  const { ImageName } = await import('testcontainers')
   const client = await dockerEngine()
-  for (const image of [kafkaImage, registryImage].map(name => ImageName.fromString(name))) {
-    if (await client.image.exists(image)) continue
-    log(`Pulling ${image.string}`)
-    await client.image.pull(image).catch(error => {
-      throw new Error(`the engine answers, but ${image.string} is neither present nor pullable`, { cause: error })
-    })
-  }
+  for (const image of [kafkaImage, registryImage]) await haveImage(client, image, log)
   signal?.throwIfAborted()
 
   const { dockerode } = client.container

@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream'
 import { PassThrough } from 'node:stream'
+import { dockerEngine } from './containers.ts'
 import { javaCommand, javaHome, kafkaClass, quickStart } from './java-home.ts'
 import type { Reach } from './platform.ts'
 import { endGroup, spawnReaped } from './reaped.ts'
@@ -68,8 +69,7 @@ function runOnJava(args: readonly string[]): RunningTool {
 
 /** The engine can start a command in a container but not signal it, so the command leaves its process id in a file first. */
 async function runInContainer(containerId: string, command: readonly string[]): Promise<RunningTool> {
-  const { getContainerRuntimeClient } = await import('testcontainers')
-  const { container: client } = await getContainerRuntimeClient()
+  const { container: client } = await dockerEngine()
   const container = client.getById(containerId)
   const pidFile = `/tmp/tool-${crypto.randomUUID()}`
   const exec = await container.exec({

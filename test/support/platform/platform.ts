@@ -3,6 +3,7 @@
  * containers, else plain Java processes. Nothing is ever skipped for want of them: a machine that offers none of the three
  * is told what to install.
  */
+import { firstWay } from '../first-way.ts'
 import { startOnDocker } from './docker.ts'
 import { startOnJava } from './java.ts'
 
@@ -74,22 +75,14 @@ export async function startOwnPlatform(options: StartOptions = {}): Promise<Plat
 type Start = (options: StartOptions) => Promise<Platform>
 
 /** Tries the ways in order. */
-export async function startFirst(ways: Readonly<Record<string, Start>>, options: StartOptions): Promise<Platform> {
+export function startFirst(ways: Readonly<Record<string, Start>>, options: StartOptions): Promise<Platform> {
   const { log = () => {}, signal } = options
-  const lacking: string[] = []
-  for (const [name, start] of Object.entries(ways)) {
-    signal?.throwIfAborted()
-    try {
-      const platform = await start(options)
-      log(`Kafka at ${platform.brokers.join(', ')} and registry at ${platform.registryUrl}, on ${name}`)
-      return platform
-    } catch (error) {
-      signal?.throwIfAborted()
-      lacking.push(`${name}: ${reason(error)}`)
-      log(`Not on ${name}: ${reason(error)}`)
-    }
-  }
-  throw new Error(`${remedy}\nWhat was tried:\n${lacking.map(line => `- ${line}`).join('\n')}`)
+  return firstWay(Object.fromEntries(Object.entries(ways).map(([name, start]) => [name, () => start(options)])), {
+    remedy,
+    signal,
+    onLack: (name, reason) => log(`Not on ${name}: ${reason}`),
+    onFound: (name, { brokers, registryUrl }) => log(`Kafka at ${brokers.join(', ')} and registry at ${registryUrl}, on ${name}`),
+  })
 }
 
 const remedy = `No Kafka and schema registry could be started. Do one of these:
@@ -115,9 +108,4 @@ export function givenPlatform(env: Readonly<Record<string, string | undefined>>)
     },
     stop: async () => {},
   }
-}
-
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { debianPackages } from '../debian-package.ts'
 import { fetchedOnce } from '../fetched.ts'
+import { firstWay } from '../first-way.ts'
 import { copyFromImage } from './from-image.ts'
 
 export interface Programs {
@@ -42,19 +43,16 @@ export function prometheusPrograms(): Promise<Programs> {
 }
 
 /** Tries the ways in order. A program that is there and does not run counts as missing. */
-export async function firstOf(ways: Readonly<Record<string, Find>>, log: (line: string) => void): Promise<Programs> {
-  const lacking: string[] = []
-  for (const [name, find] of Object.entries(ways)) {
-    try {
-      const { promtool, prometheus } = await find(log)
-      const [version] = [await versionOf(promtool), await versionOf(prometheus)]
-      log(`promtool ${version} by ${name}`)
-      return { version, promtool, prometheus }
-    } catch (error) {
-      lacking.push(`- ${name}: ${reasonOf(error)}`)
-    }
+export function firstOf(ways: Readonly<Record<string, Find>>, log: (line: string) => void): Promise<Programs> {
+  const proved = async (find: Find): Promise<Programs> => {
+    const { promtool, prometheus } = await find(log)
+    const [version] = [await versionOf(promtool), await versionOf(prometheus)]
+    return { version, promtool, prometheus }
   }
-  throw new Error(`${REMEDY}\nWhat was tried:\n${lacking.join('\n')}`)
+  return firstWay(Object.fromEntries(Object.entries(ways).map(([name, find]) => [name, () => proved(find)])), {
+    remedy: REMEDY,
+    onFound: (name, { version }) => log(`promtool ${version} by ${name}`),
+  })
 }
 
 function onThisMachine(folder: string): Pick<Programs, 'promtool' | 'prometheus'> {
@@ -73,9 +71,4 @@ async function versionOf(command: string): Promise<string> {
   const version = /version v?(\d[\w.]*)/.exec(stdout + stderr)?.[1]
   if (version === undefined) throw new Error(`${command} --version names no version`)
   return version
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
 }
