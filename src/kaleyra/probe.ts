@@ -2,15 +2,15 @@
  * Finds out how an account's API behaves, by evidence. HTTP 200 proves nothing: an API that does not see the fields of a style answers with the
  * empty window of its defaults. So a style counts as heard only when it changed the answer:
  *
- *   a start that is no time, refused three times where a good one is not ──▶ heard      (not sent with `sendsBadRequest: false`)
+ *   a start that is no time, refused four times where a good one is not ──▶ heard       (not sent with `sendsBadRequest: false`)
  *     └ a limit of 7 or 8 as field ──echoed──▶ heard
  *         └ the moment of the page's oldest call ──calls of then and no others──▶ heard
  *             └ the next style; when none is left: API_UNPROVED, or `assumed` for a style that the settings name
  *
  * One refusal may be chance, and a style proved by chance loses calls in silence: it counts together with an echo, which no chance brings, or
- * when the same is refused twice more after a good question was answered. The answers on the way also tell where `limit` is heard, what `page`,
- * `offset` and `total` mean, and how instants are written. A style that is heard costs 3 requests on a quiet account, 5 where no limit is echoed,
- * and up to 7 on a busy one, those before it up to 5 each, and 2 more where chance refuses; all of it once in the life of a ledger, and again when
+ * when the same is refused three times more after a good question was answered. The answers on the way also tell where `limit` is heard, what `page`,
+ * `offset` and `total` mean, and how instants are written. A style that is heard costs 3 requests on a quiet account, 6 where no limit is echoed,
+ * and up to 8 on a busy one, those before it up to 5 each, and 3 more where chance refuses; all of it once in the life of a ledger, and again when
  * the API stops answering as it did.
  */
 import { ConnectorError, codeOf } from '../errors.ts'
@@ -41,8 +41,8 @@ export type Found = Omit<Dialect, 'probedAtMs'>
 const FIELD_LIMIT = 7
 const HEADER_LIMIT = 9
 const LONE_LIMIT = 8
-/** After the first, with an answered question between: refusals by chance at one question in thirty come all at once in one probe of 27,000. */
-const MORE_REFUSALS = 2
+/** After the first, with an answered question between: refusals by chance at one question in thirty come all at once in one probe of 810,000. */
+const MORE_REFUSALS = 3
 /** What still arrives is left out, so that pages asked one after the other fit together. */
 const SETTLED_MS = 5 * MINUTE_MS
 
