@@ -1,5 +1,5 @@
 /**
- * A hundred thousand stories on every core, and what came of them in `results.md`: `npm run test:long`, or with another number of stories
+ * A hundred thousand stories on every core, and what came of them in `results.md`: `npm run test:simulation`, with another number of stories
  * `npm run test:simulation -- 5000`, and from another seed on `npm run test:simulation -- 5000 100001`.
  */
 import { execFileSync } from 'node:child_process'
@@ -49,7 +49,7 @@ function report(): string {
   const byCount = Object.entries(dialects).sort(([, a], [, b]) => b - a)
   return `# The long run of the simulation
 
-Written by \`npm run test:long\`: ${count.toLocaleString('en-US')} seeds, ${first} to ${first + count - 1}, at commit ${commit}, ${new Date(startedMs).toISOString().slice(0, 10)}, in ${secondsSince(startedMs)} s on ${availableParallelism()} cores.
+Written by \`npm run test:simulation\`: ${count.toLocaleString('en-US')} seeds, ${first} to ${first + count - 1}, at commit ${commit}, ${new Date(startedMs).toISOString().slice(0, 10)}, in ${secondsSince(startedMs)} s on ${availableParallelism()} cores.
 
 **${failures.length === 0 ? 'Every story ended well.' : `${failures.length} stories ended badly.`}**
 ${failures.map(line => `\n    ${line}`).join('')}

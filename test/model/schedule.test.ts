@@ -50,6 +50,16 @@ describe('the first start', () => {
   })
 })
 
+test('of a ledger that begins in an unfinished minute nothing is due until the minute is whole', () => {
+  const bornMs = start - (start % MINUTE_MS) + 20 * SECOND_MS
+  const books = startCoverage(bornMs, 20 * SECOND_MS)
+  const dueAfter = (ms: number) => nextDue(books, planAt(bornMs + ms), bornMs + ms, edgeOf(bornMs + ms, null))
+  const wholeMs = MINUTE_MS - 20 * SECOND_MS + 5 * SECOND_MS
+
+  expect(dueAfter(wholeMs - 1)).toBeNull()
+  expect(dueAfter(wholeMs)?.window).toEqual({ fromMs: books.anchorMs, untilMs: books.anchorMs + MINUTE_MS })
+})
+
 describe('re-reads', () => {
   const settled = readAllDue(startCoverage(start, 6 * DAY_MS), start, 100)
 

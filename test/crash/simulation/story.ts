@@ -280,8 +280,10 @@ class Story {
     const { records, deadLetters, anchorMs } = this.witness.booksOf(id)
     const from = Math.max(anchorMs, readableFrom(settledMs))
     const edgeMs = edgeOf(settledMs, options.skewMs)
+    // An unfinished minute is read along with whole ones: of a ledger that begins in it, nothing is due yet.
+    const readUntilMs = Math.floor(edgeMs / MINUTE_MS) * MINUTE_MS <= from ? from : edgeMs
     // Whatever ends after the edge is not shown there by an API that filters on ends.
-    const until = options.filterBy === 'end' ? edgeMs - HOUR_MS : edgeMs
+    const until = options.filterBy === 'end' ? edgeMs - HOUR_MS : readUntilMs
     const { clean: _, ...verdict } = judge(world, records, { settledBefore: settledMs, from, until })
     for (const [what, names] of Object.entries(verdict))
       this.findings.push(...names.map((name: string) => `${id}: ${what}: ${name}`))
