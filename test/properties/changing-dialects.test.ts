@@ -229,4 +229,4 @@ test('whatever changes, and whenever, nothing is covered that was not read, and 
     }),
     { numRuns: RUNS, endOnFailure: true },
   )
-}, 120_000)
+}, 600_000)
