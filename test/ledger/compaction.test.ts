@@ -1,4 +1,5 @@
 /** Expiry, tombstones and compaction on a real broker whose log cleaner runs: what must be forgotten goes, and nothing else. */
+import kafkajs from 'kafkajs'
 import { beforeAll, expect, test } from 'vitest'
 import { createLedger } from '../../src/ledger/ledger.ts'
 import { book } from '../../src/model/coverage.ts'
@@ -27,7 +28,9 @@ async function scene() {
   const names = { ledgerTopic: `${name}.ledger`, eventsTopic: `${name}.events`, deadLettersTopic: `${name}.dlq` }
   const { topics, reader, publisher } = adaptersOn(brokers)
   const config = { 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.01', 'delete.retention.ms': '0' }
-  const compacted = { ...topicSpec(names.ledgerTopic, 1), config, required: { 'cleanup.policy': 'compact' } }
+  const required = { 'cleanup.policy': 'compact' }
+  const held = { ...config, 'min.compaction.lag.ms': String(365 * DAY_MS) }
+  const compacted = { ...topicSpec(names.ledgerTopic, 1), config: held, required }
   await topics.ensure([compacted, topicSpec(names.eventsTopic, 1), topicSpec(names.deadLettersTopic, 1)], true, noSignal)
   /** One process, that many days later. */
   const life = async (days: number) => {
@@ -45,12 +48,24 @@ async function scene() {
     )
     return { ledger, clock, state: await ledger.recall(noSignal) }
   }
+  /** Until then nothing is old enough for the log cleaner. */
+  const letCompact = async () => {
+    const configEntries = Object.entries({ ...config, ...required }).map(([name, value]) => ({ name, value }))
+    const admin = new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING }).admin()
+    await admin.connect()
+    try {
+      const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: names.ledgerTopic, configEntries }
+      await admin.alterConfigs({ resources: [resource], validateOnly: false })
+    } finally {
+      await admin.disconnect()
+    }
+  }
   const records = async () => {
     const found: LedgerRecord[] = []
     await reader.read(names.ledgerTopic, 0, record => found.push(record), noSignal)
     return found
   }
-  return { life, records }
+  return { life, letCompact, records }
 }
 
 function remember(state: AccountState, callIds: readonly string[], atMs: number): Chunk {
@@ -63,7 +78,7 @@ const entryOf = (state: AccountState, callId: string, days: number) => {
 }
 
 test('after nine days a delta is tombstoned, compaction takes it away, and recall gives the same state as before', async () => {
-  const { life, records } = await scene()
+  const { life, letCompact, records } = await scene()
   const first = await life(0)
   await first.ledger.commit(first.state, remember(first.state, ['old', 'kept'], startMs), noSignal)
   await first.ledger.close()
@@ -82,6 +97,7 @@ test('after nine days a delta is tombstoned, compaction takes it away, and recal
   await fourth.ledger.commit(fourth.state, { rest: [], entries: [] }, noSignal)
   const before = await records()
 
+  await letCompact()
   // The newest segment is never compacted, so something must come after what is to go.
   const after = await until({ what: 'the log cleaner has been', deadlineMs: DEADLINE_MS, everyMs: 1_000 }, async () => {
     fourth.clock.pass(2_000)
