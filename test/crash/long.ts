@@ -1,69 +1,72 @@
 /**
- * A hundred thousand stories on every core, and what came of them in `results.md`: `npm run test:simulation`, with another number of stories
- * `npm run test:simulation -- 5000`, and from another seed on `npm run test:simulation -- 5000 100001`.
+ * A hundred thousand stories on every core, and what came of them in `results.md`: `npm run test:simulation`. Interrupted, it goes on where it was.
+ * `npm run test:simulation -- 5000 100001` tells 5,000 others, from seed 100,001 on, and writes nothing.
  */
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { replayCommand, tellAll } from './simulation/crew.ts'
-import { addTally, emptyTally, type Tally } from './simulation/tally.ts'
+import {
+  addReport,
+  codeOfStories,
+  type Errand,
+  errandsOf,
+  type Report,
+  resume,
+  type Sitting,
+  textOf,
+  written,
+} from './simulation/progress.ts'
+import { addTally, emptyTally } from './simulation/tally.ts'
 
-/** Small errands, so that no core waits for another at the end. */
-const SEEDS_PER_ERRAND = 500
-const PROGRESS_EVERY = 1_000
-
-const count = Number(process.argv[2] ?? 100_000)
-const first = Number(process.argv[3] ?? 1)
+const [state, results] = [join(import.meta.dirname, 'results.json'), join(import.meta.dirname, 'results.md')]
+const [count = 100_000, first = 1] = process.argv.slice(2).map(Number)
+const isKept = process.argv.length === 2
 const startedMs = Date.now()
-const tally = emptyTally()
-const failures: string[] = []
-
-function secondsSince(sinceMs: number): number {
-  return Math.round((Date.now() - sinceMs) / 1_000)
+const root = join(import.meta.dirname, '../..')
+const progress = resume(isKept ? written(state) : null, { code: codeOfStories(root), first, count })
+const sitting: Sitting = {
+  date: new Date(startedMs).toISOString().slice(0, 10),
+  commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim(),
+  cores: availableParallelism(),
+  stories: 0,
+  seconds: 0,
 }
+const errands = errandsOf(progress)
+if (errands.length > 0) progress.sittings.push(sitting)
 
-async function tellErrands(starts: number[]): Promise<void> {
-  for (let from = starts.shift(); from !== undefined; from = starts.shift()) {
+/** All of its seeds, also those behind one whose story never ends. */
+async function tell({ from, count }: Errand): Promise<Report> {
+  const report = { tally: emptyTally(), failures: [] as string[] }
+  for (let next = from; next < from + count; ) {
     await tellAll({
-      from,
-      count: Math.min(SEEDS_PER_ERRAND, first + count - from),
+      from: next,
+      count: from + count - next,
       onTold: told => {
-        if (told.tally !== undefined) addTally(tally, told.tally)
-        if (told.findings.length > 0) {
-          failures.push(`${replayCommand(told.seed)}   # ${told.findings[0]?.split('\n')[0]}`)
-          process.stdout.write(`${failures.at(-1)}\n`)
-        }
-        if (tally.stories % PROGRESS_EVERY === 0)
-          process.stdout.write(`${tally.stories} of ${count} stories in ${secondsSince(startedMs)} s, ${failures.length} bad\n`)
+        next = told.seed + 1
+        if (told.tally !== undefined) addTally(report.tally, told.tally)
+        if (told.findings.length === 0) return
+        report.failures.push(`${replayCommand(told.seed)}   # ${told.findings[0]?.split('\n')[0]}`)
+        process.stdout.write(`${report.failures.at(-1)}\n`)
       },
     })
   }
+  return report
 }
 
-function report(): string {
-  const { dialects, ...counts } = tally satisfies Tally
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
-  const words = (name: string) => name.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)
-  const row = ([name, number]: [string, number]) => `| ${words(name)} | ${number.toLocaleString('en-US')} |`
-  const byCount = Object.entries(dialects).sort(([, a], [, b]) => b - a)
-  return `# The long run of the simulation
-
-Written by \`npm run test:simulation\`: ${count.toLocaleString('en-US')} seeds, ${first} to ${first + count - 1}, at commit ${commit}, ${new Date(startedMs).toISOString().slice(0, 10)}, in ${secondsSince(startedMs)} s on ${availableParallelism()} cores.
-
-**${failures.length === 0 ? 'Every story ended well.' : `${failures.length} stories ended badly.`}**
-${failures.map(line => `\n    ${line}`).join('')}
-| met | times |
-|---|---:|
-${Object.entries(counts).map(row).join('\n')}
-
-| accounts by what their API makes of paging | number |
-|---|---:|
-${byCount.map(row).join('\n')}
-`
+async function work(): Promise<void> {
+  for (let errand = errands.shift(); errand !== undefined; errand = errands.shift()) {
+    addReport(progress, errand, await tell(errand))
+    sitting.stories += errand.count
+    sitting.seconds = (Date.now() - startedMs) / 1_000
+    const { tally, failures } = progress
+    process.stdout.write(`${tally.stories} of ${count} stories, ${Math.round(sitting.seconds)} s, ${failures.length} bad\n`)
+    if (!isKept) continue
+    writeFileSync(state, `${JSON.stringify(progress, null, 1)}\n`)
+    writeFileSync(results, textOf(progress))
+  }
 }
 
-const starts = Array.from({ length: Math.ceil(count / SEEDS_PER_ERRAND) }, (_, index) => first + index * SEEDS_PER_ERRAND)
-await Promise.all(Array.from({ length: availableParallelism() }, () => tellErrands(starts)))
-writeFileSync(join(import.meta.dirname, 'results.md'), report())
-process.exitCode = failures.length === 0 ? 0 : 1
+await Promise.all(Array.from({ length: sitting.cores }, work))
+process.exitCode = progress.failures.length === 0 ? 0 : 1
