@@ -28,22 +28,30 @@ export class LedgerGlance {
   /** Bytes of the account's deltas, more or less: how much a memory of them will hold. */
   deltaBytes = 0
   birth: Birth | null = null
-  checkpoint: Checkpoint | null = null
   /** When the newest record was written, by whoever wrote it; epoch milliseconds. */
   newestMs: number | null = null
   readonly account: string
   protected readonly deltaPrefix: string
+  private newest: Buffer | null = null
+  private decoded: Checkpoint | null = null
 
   constructor(account: string) {
     this.account = account
     this.deltaPrefix = deltaKey(account, '')
   }
 
+  /** The newest one. Until compaction there are thousands before it, of every commit one, which are not decoded. Throws `LEDGER_UNREADABLE`. */
+  get checkpoint(): Checkpoint | null {
+    if (this.newest === null) return null
+    this.decoded ??= decodeCheckpoint(this.newest)
+    return this.decoded
+  }
+
   /** Takes one committed record; records of other accounts in the same partition pass by. */
   take({ key, value, timestampMs }: LedgerRecord): void {
     this.newestMs = timestampMs
     if (key === BIRTH_KEY) this.birth = value === null ? null : decodeBirth(value)
-    else if (key === checkpointKey(this.account)) this.checkpoint = value === null ? null : decodeCheckpoint(value)
+    else if (key === checkpointKey(this.account)) [this.newest, this.decoded] = [value, null]
     else if (value !== null && key.startsWith(this.deltaPrefix)) this.deltaBytes += value.length
   }
 }

@@ -1,6 +1,7 @@
 /** What a checkpoint holds beside the books, and what one holds that was written before there was any of it. */
 import { expect, test } from 'vitest'
 import { CHECKPOINT_MAX_BYTES, type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/ledger/codec.ts'
+import { checkpointKey, LedgerGlance } from '../../src/ledger/memory.ts'
 import { type Backfill, MOST_BACKFILLS, order } from '../../src/model/backfill.ts'
 import { startCoverage } from '../../src/model/coverage.ts'
 import { AGES_MS, count, NO_LATENESS, type Sample } from '../../src/model/lateness.ts'
@@ -56,6 +57,22 @@ test('one that ends inside of a field is refused', () => {
   const bytes = encodeCheckpoint(bare)
 
   expect(() => decodeCheckpoint(bytes.subarray(0, bytes.length - APPENDED_BYTES - 1))).toThrow('cannot be read to its end')
+})
+
+test('of those that compaction has left, only the newest is decoded, and it must be one', () => {
+  const glance = new LedgerGlance('main')
+  const take = (value: Buffer | null) => glance.take({ key: checkpointKey('main'), value, timestampMs: now })
+
+  take(Buffer.alloc(0))
+  take(encodeCheckpoint(bare))
+  const newest = glance.checkpoint
+  take(encodeCheckpoint({ ...bare, incarnation: 4 }))
+
+  expect([newest?.incarnation, glance.checkpoint?.incarnation]).toEqual([3, 4])
+  take(null)
+  expect(glance.checkpoint).toBeNull()
+  take(Buffer.alloc(0))
+  expect(() => glance.checkpoint).toThrow(expect.objectContaining({ code: 'LEDGER_UNREADABLE' }))
 })
 
 test('with every schedule and as many backfills as there can be it leaves room for the books', () => {
