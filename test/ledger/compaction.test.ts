@@ -103,7 +103,8 @@ test('after nine days a delta is tombstoned, compaction takes it away, and recal
     fourth.clock.pass(2_000)
     await fourth.ledger.commit(fourth.state, { rest: [], entries: [] }, noSignal)
     const found = await records()
-    return found.some(({ key }) => key === 'main/seen/0') ? undefined : found
+    if (!found.some(({ key }) => key === 'main/seen/0')) return found
+    throw new Error(`still there: ${found.map(({ key, value }) => `${key}${value === null ? ' (tombstone)' : ''}`).join(', ')}`)
   })
   await fourth.ledger.close()
   const next = await life(11)
