@@ -5,8 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/containers/**/*.test.ts'],
     globalSetup: ['test/containers/setup.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // All share one broker, and one of them stops it.
     fileParallelism: false,
   },

@@ -108,7 +108,7 @@ test('Kafka’s console consumer', async () => {
     ].join('\t')
   expect(printed.trim().split('\n').sort()).toEqual(consumed.map(line).sort())
   expect(code).toBe(0)
-}, 60_000)
+})
 
 test(
   'kcat, which sees the rolled-back records, too, when it is not told to read what is committed',
@@ -176,7 +176,7 @@ test('kafkajs, in the versions that the connector itself is tested with', async 
   expect(lines.length, stderr).toBe(records.length)
   expect(byVersion(lines.map(line => JSON.parse(line)))).toEqual(byVersion(records.map(({ content }) => content)))
   expect(code).toBe(0)
-}, 60_000)
+})
 
 const byVersion = (contents: readonly Readonly<Record<string, unknown>>[]) =>
   new Map(contents.map(content => [`${content.call_id}#${content.revision}`, { ...content }]))

@@ -106,7 +106,7 @@ describe('audit', () => {
     expect(text.stdout).toMatch(new RegExp(`main: proven equal: ${calls.length} calls and .*, API = ledger\n$`))
     expectNoSecrets(json, simulator)
     expectNoSecrets(text, simulator)
-  }, 120_000)
+  })
 
   test('finds what is planted: missing, different, fewer, missing on the topic, stale, extra, repeated, left out, unreadable', async () => {
     const { simulator, world, name, settings } = await published(42)
@@ -162,7 +162,7 @@ describe('audit', () => {
       /main: not proven equal: 1 missing, 1 different, 1 fewer, 1 missing_on_topic, 2 stale, 2 extra, 2 repeated, 1 unreadable;/,
     )
     expectNoSecrets(text, simulator)
-  }, 180_000)
+  })
 
   test('proves it equal, too, where the API goes by the end of a call, however long it took', async () => {
     const world = settledWorld({ seed: 46, history: 500, historyMs: 3 * 3_600_000, badRowShare: 0, longShare: 0.3 })
@@ -182,7 +182,7 @@ describe('audit', () => {
     expect(run.exit, run.output.slice(-2_000)).toEqual({ code: 0, signal: null })
     expect([clean.code, clean.stderr], clean.stdout).toEqual([0, ''])
     expect(findingsOf(ended)).toEqual([`different ${changed?.id}`, `stale ${changed?.id}`])
-  }, 180_000)
+  })
 
   test('beside a running owner disturbs it in nothing, and finds nothing that is not so', async () => {
     const world = settledWorld({ seed: 43, history: 200, historyMs: 3_600_000, livePerSecond: 0.3, badRowShare: 0 })
@@ -208,7 +208,7 @@ describe('audit', () => {
     expect(exit).toEqual({ code: 0, signal: null })
     expect(owner.lines.filter(({ event }) => event === 'recalled')).toHaveLength(1)
     expect(owner.lines.filter(({ level }) => level === 'error')).toEqual([])
-  }, 180_000)
+  })
 
   test('at a signal says how far it came, and proves nothing', async () => {
     const { simulator, settings } = await published(44, 20)
@@ -222,7 +222,7 @@ describe('audit', () => {
 
     expect([code, stderr]).toEqual([1, ''])
     expect(stdout).toMatch(/main: interrupted after 0 of \d+ windows?: nothing proved\n$/)
-  }, 120_000)
+  })
 
   test('of an account that never ran says so, and needs its topics', async () => {
     const simulator = await startSimulator({ world: settledWorld({ seed: 45 }) })
@@ -233,7 +233,7 @@ describe('audit', () => {
     expect([ended.code, ended.stdout]).toEqual([4, ''])
     expect(ended.stderr).toMatch(/^call-log-source: TOPIC_MISSING: not all of .* exist: no run has published under this name yet/)
     expect(simulator.requests).toEqual([])
-  }, 60_000)
+  })
 })
 
 /** A ledger record that calls this call published, although nobody did. */

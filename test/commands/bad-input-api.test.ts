@@ -59,7 +59,7 @@ describe.concurrent('refused from the first request on', () => {
     expect(simulator.book.counts.requests).toBe(4)
     await expectNothingCovered(name, simulator)
     expect((await booksOf(reach, name, simulator.world)).checkpoint).toBeNull()
-  }, 60_000)
+  })
 
   test('a key that its file no longer holds is read from there again, and the run completes', async () => {
     const simulator = await simulate()
@@ -78,7 +78,7 @@ describe.concurrent('refused from the first request on', () => {
     )
     for (const key of ['Aworn0123456789', simulator.apiKey]) expect(connector.output).not.toContain(key)
     await rm(folder, { recursive: true })
-  }, 60_000)
+  })
 
   test('--exit-on-failure ends a run that would stay', async () => {
     const simulator = await simulate({ faultShares: { rbc001: 1 } })
@@ -86,7 +86,7 @@ describe.concurrent('refused from the first request on', () => {
 
     expectRefused(await runOnce(simulator, name, longRead, ['--exit-on-failure']), 'API_UNAUTHORIZED', /check sid and apiKey/)
     await expectNothingCovered(name, simulator)
-  }, 60_000)
+  })
 
   test.for([10, -10])('a clock that differs by %i minutes: 3, and the difference is told', { timeout: 60_000 }, async minutes => {
     const simulator = await simulate({ skewMs: minutes * 60_000 })
@@ -106,7 +106,7 @@ describe.concurrent('refused from the first request on', () => {
     expect(simulator.book.strays).toEqual([])
     expect(simulator.book.counts.requests).toBe(1)
     await expectNothingCovered(name, simulator)
-  }, 60_000)
+  })
 
   test('times of India under the zone UTC: 3 with the shift, and no call goes out with a wrong time', async () => {
     const world = new World({
@@ -124,7 +124,7 @@ describe.concurrent('refused from the first request on', () => {
     expectRefused(connector, 'API_TIME_ZONE', /set accounts\[\]\.timeZone/)
     expect(connector.stderr).toContain('+5:30')
     await expectNothingCovered(name, simulator)
-  }, 60_000)
+  })
 })
 
 test('under run a refused key fails the account, the endpoints stay, and it recovers by itself when the API accepts', async () => {
@@ -162,7 +162,7 @@ test('under run a refused key fails the account, the endpoints stay, and it reco
   connector.kill('SIGTERM')
   expect(await connector.exited).toEqual({ code: 0, signal: null })
   expect(await booksOf(reach, name, simulator.world)).toMatchObject({ events: CALLS, missing: [], wrong: [] })
-}, 120_000)
+})
 
 describe.concurrent('refused in the middle of a long read', () => {
   test.for(['rbc001', 'empty200'] as const)(

@@ -13,7 +13,7 @@ const CALLS = 3_000
 /** Five tries of a request, and six rounds of them within the half minute that `--once` has patience. */
 const MOST_REQUESTS = 30
 /** Unlucky dice make the waits between them add up to a minute and a half. */
-const GIVE_UP_MS = 150_000
+const GIVE_UP_MS = 300_000
 
 let reach: Reach
 const simulators: Simulator[] = []

@@ -57,7 +57,7 @@ describe.concurrent('what cannot be reached', () => {
     expectRefused(Object.assign(connector, { exit }), 'KAFKA_UNREACHABLE', /check kafka\.brokers/)
     const [line] = connector.stderr.split('\n')
     for (const broker of brokers) expect(line).toContain(broker)
-  }, 45_000)
+  })
 
   test('a registry on a closed port is named', async () => {
     const name = uniqueName('noregistry')
@@ -67,7 +67,7 @@ describe.concurrent('what cannot be reached', () => {
     expectRefused(connector, 'REGISTRY_UNREACHABLE', /registry\.url/)
     expect(connector.stderr).toContain(url)
     await expectNothingWritten(name)
-  }, 45_000)
+  })
 
   test('a registry that never answers is given up after a bounded time', async () => {
     const name = uniqueName('muteregistry')
@@ -78,7 +78,7 @@ describe.concurrent('what cannot be reached', () => {
 
     expectRefused(connector, 'REGISTRY_UNREACHABLE', /registry\.url/)
     await expectNothingWritten(name)
-  }, 45_000)
+  })
 })
 
 describe('the registry refuses', () => {
@@ -106,7 +106,7 @@ describe('the registry refuses', () => {
     const versions = await fetch(`${subjects()}/${subject}/versions`)
     expect(await versions.json()).toEqual([1])
     await expectNothingWritten(name)
-  }, 60_000)
+  })
 
   test('a schema that is not there while registry.register is false: what is missing is told', async () => {
     const name = uniqueName('unregistered')
@@ -116,7 +116,7 @@ describe('the registry refuses', () => {
     expect(connector.stderr).toContain(`not registered under subject ${name}.call-logs-value`)
     expect((await fetch(`${subjects()}/${name}.call-logs-value/versions`)).status).toBe(404)
     await expectNothingWritten(name)
-  }, 60_000)
+  })
 })
 
 describe('the topics', () => {
@@ -129,7 +129,7 @@ describe('the topics', () => {
       `kafka-topics.sh --bootstrap-server ${reach.brokers[0]} --create --topic ${name}.call-logs --partitions 3 --replication-factor 1`,
     )
     expect((await admin.listTopics()).filter(topic => topic.startsWith(name))).toEqual([])
-  }, 60_000)
+  })
 
   test('a ledger that is not compacted: the command that mends it is told', async () => {
     const name = uniqueName('deleting')
@@ -139,7 +139,7 @@ describe('the topics', () => {
     expectRefused(connector, 'TOPIC_MISCONFIGURED', /kafka-configs\.sh .*--alter/)
     expect(connector.stderr).toContain(`--entity-name ${name}.ledger --add-config cleanup.policy=compact`)
     await expectNothingWritten(name)
-  }, 60_000)
+  })
 
   test('an events topic that was created anew under its ledger: refused, the ledger stays as it was', async () => {
     const name = uniqueName('anew')
@@ -154,7 +154,7 @@ describe('the topics', () => {
     expect(before).toMatchObject({ missing: [], untrue: [], wrong: [] })
     expect(await checkpointIn(reach, `${name}.ledger`)).toEqual(before.checkpoint)
     expect(await consumeAll(reach, `${name}.call-logs`, { deadlineMs: 60_000 })).toEqual([])
-  }, 120_000)
+  })
 
   test('the ledger of another connector: both names are told, and neither ledger nor topics are touched', async () => {
     const [owner, thief] = [uniqueName('owner'), uniqueName('thief')]
@@ -167,5 +167,5 @@ describe('the topics', () => {
     expect(connector.stderr).toContain(`belongs to the connector "${owner}", not "${thief}"`)
     expect(await consumeAll(reach, `${owner}.ledger`, { deadlineMs: 60_000 })).toEqual(before)
     expect(await consumeAll(reach, `${thief}.call-logs`, { deadlineMs: 60_000 })).toEqual([])
-  }, 120_000)
+  })
 })

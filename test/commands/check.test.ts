@@ -99,7 +99,7 @@ describe('before the first start', () => {
       await expect(topics().ensure([spec], false, forever)).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
     }
     expect((await fetch(`${reach.registryUrl}/subjects/${name}.call-logs-value/versions`)).status).toBe(404)
-  }, 60_000)
+  })
 })
 
 describe('beside a running connector', () => {
@@ -126,7 +126,7 @@ describe('beside a running connector', () => {
     expect(verdict).toMatchObject({ missing: [], repeated: [], extra: [], clean: true })
     const letters = await consumeAll(reach, `${name}.call-logs.dlq`, { deadlineMs: 60_000 })
     expect(letters).toEqual([])
-  }, 180_000)
+  })
 
   test('checking topics that exist before the first start does not make that start refuse them', async () => {
     const name = uniqueName('made')
@@ -137,7 +137,7 @@ describe('beside a running connector', () => {
 
     expect(report.code, report.stdout).toBe(0)
     expect(connector.exit.code, connector.stderr).toBe(0)
-  }, 120_000)
+  })
 })
 
 describe('what is wrong with the API', () => {
@@ -155,7 +155,7 @@ describe('what is wrong with the API', () => {
     expect(report.of('clock main').state).toBe('ok')
     expect([report.of('transactions').state, report.of('schema').state]).toEqual(['ok', 'ok'])
     expect(report.stdout).not.toContain('wrong-key')
-  }, 60_000)
+  })
 
   test('a clock that differs by minutes is named with the difference', async () => {
     const late = await another({ world: settledWorld(WORLD), options: { skewMs: -180_000 } })
@@ -166,7 +166,7 @@ describe('what is wrong with the API', () => {
       found: expect.stringMatching(/^the API is 18[01] s behind$/),
       remedy: expect.stringContaining('NTP'),
     })
-  }, 60_000)
+  })
 
   test.each([
     ['without an offset', { ...legacyShape }, {}, 'the API gives times without an offset'],
@@ -193,7 +193,7 @@ describe('what is wrong with the API', () => {
 
     expect(report.of('API main').state).toBe('ok')
     expect(asked.requests.filter(({ from }) => from === 'malformed')).toEqual([])
-  }, 60_000)
+  })
 
   test('shared keys, filters and a region that does not fit are warnings, and warnings are no failure', async () => {
     const [account] = settings('x').accounts as object[]
@@ -211,7 +211,7 @@ describe('what is wrong with the API', () => {
       state: 'warning',
       found: expect.stringContaining('whose status changes leaves the filter'),
     })
-  }, 60_000)
+  })
 })
 
 describe('what is wrong with Kafka', () => {
@@ -222,7 +222,7 @@ describe('what is wrong with Kafka', () => {
     expect(report.of('kafka')).toMatchObject({ state: 'failed', found: expect.stringContaining('check kafka.brokers') })
     expect(report.of('transactions')).toMatchObject({ state: 'not_checked', found: 'not checked: needs kafka' })
     expect([report.of('API main').state, report.of('schema').state]).toEqual(['ok', 'ok'])
-  }, 60_000)
+  })
 
   test('topics that are absent and may not be created, with the command for each', async () => {
     const name = uniqueName('absent')
@@ -235,7 +235,7 @@ describe('what is wrong with Kafka', () => {
         found: expect.stringMatching(new RegExp(`kafka-topics\\.sh .*--create --topic ${topic} `)),
       })
     expect(report.of('transactions').state).toBe('ok')
-  }, 60_000)
+  })
 
   test('topics that Kafka would not create as set', async () => {
     const name = uniqueName('replicas')
@@ -246,7 +246,7 @@ describe('what is wrong with Kafka', () => {
       state: 'failed',
       found: expect.stringContaining('INVALID_REPLICATION_FACTOR'),
     })
-  }, 60_000)
+  })
 
   test('a ledger that is not compacted, with the command that cures it; nothing is written to it', async () => {
     const name = uniqueName('deleting')
@@ -260,7 +260,7 @@ describe('what is wrong with Kafka', () => {
     })
     expect(report.of('transactions').found).toContain('writing not tried')
     expect(ends.get(0)).toEqual({ low: 0n, stable: 0n, high: 0n })
-  }, 60_000)
+  })
 })
 
 describe('what is wrong with the registry', () => {
@@ -273,7 +273,7 @@ describe('what is wrong with the registry', () => {
     expect(report.of('registry')).toMatchObject({ state: 'failed', found: expect.stringContaining(url) })
     expect(report.of('schema')).toMatchObject({ state: 'not_checked', found: 'not checked: needs registry' })
     expect(report.of('transactions').state).toBe('ok')
-  }, 60_000)
+  })
 
   test('an incompatible schema under the subject; none is added', async () => {
     const name = uniqueName('incompatible')
@@ -295,13 +295,13 @@ describe('what is wrong with the registry', () => {
       remedy: expect.stringContaining('registry.subject'),
     })
     expect(await (await fetch(`${reach.registryUrl}/subjects/${subject}/versions`)).json()).toEqual([1])
-  }, 60_000)
+  })
 
   test('a schema that is not there while registry.register is false', async () => {
     const report = await check(settings(uniqueName('unregistered'), { registry: { register: false } }))
 
     expect(report.of('schema')).toMatchObject({ state: 'failed', remedy: expect.stringContaining('registry.register: true') })
-  }, 60_000)
+  })
 
   test('a registry far away is asked through HTTPS_PROXY', async () => {
     const asked: string[] = []
@@ -329,7 +329,7 @@ describe('what is wrong with the registry', () => {
     const report = await check(settings(uniqueName('web'), { registry: { url } }))
 
     expect(report.of('registry')).toMatchObject({ state: 'failed', found: expect.stringContaining('nothing at') })
-  }, 60_000)
+  })
 })
 
 describe('for people', () => {
@@ -357,7 +357,7 @@ describe('for people', () => {
     ])
     expect(lines.filter(line => line.startsWith(' '))).toEqual([expect.stringMatching(/^ +→ check registry\.url/)])
     expect(stdout).not.toContain('\u001b')
-  }, 60_000)
+  })
 
   test('bad settings are told as by every command, and nothing is checked', async () => {
     const { code, stdout, stderr } = await runCommand(settings('bad', { http: { port: 70_000 } }), ['check'])
@@ -377,5 +377,5 @@ describe('for people', () => {
 
     expect(code).toBe(1)
     expect(stdout).toMatch(/^- +API main +not checked: stopped$/m)
-  }, 60_000)
+  })
 })

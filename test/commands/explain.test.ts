@@ -59,7 +59,7 @@ test('a created call: its entry, its one version with its place, when its time w
   expect(text.stdout).toMatch(/its time, \[20.*\), was first read 20.* and last read 20/)
   const numbers = created?.versions.flatMap(({ facts }) => [facts.from, facts.to].filter(number => number !== null)) ?? []
   for (const number of numbers) expect(json.stdout + text.stdout).not.toContain(number)
-}, 60_000)
+})
 
 test('an updated call: both versions and what changed', async () => {
   const ended = await explain(changed?.id ?? '', '--json')
@@ -73,7 +73,7 @@ test('an updated call: both versions and what changed', async () => {
     ],
     api: null,
   })
-}, 60_000)
+})
 
 test('a call that the API shows otherwise by now: what differs, and what will become of it', async () => {
   const id = world.calls[30]?.id ?? ''
@@ -83,7 +83,7 @@ test('a call that the API shows otherwise by now: what differs, and what will be
 
   expect(ended.code, ended.stderr).toBe(0)
   expect(ended.stdout).toContain('the API shows another cost: it will be published as revision 2 when it is next read')
-}, 60_000)
+})
 
 test('a dead-lettered call: its letter, its reason, and no version', async () => {
   const ended = await explain(huge.id ?? '', '--json')
@@ -93,7 +93,7 @@ test('a dead-lettered call: its letter, its reason, and no version', async () =>
     versions: [],
     dead_letters: [{ at: expect.stringMatching(new RegExp(`^${name}.call-logs.dlq-[012]@\\d+$`)), reason: 'too_large' }],
   })
-}, 60_000)
+})
 
 test('an unknown call: nothing, what is covered, and that the API was not asked', async () => {
   const [offline, online] = [await explain('nobody-1'), await explain('nobody-1', '--api')]
@@ -104,4 +104,4 @@ test('an unknown call: nothing, what is covered, and that the API was not asked'
   )
   expect(offline.stdout).toContain('API: not asked (--api)')
   expect(online.stdout).toContain('the API does not show it')
-}, 60_000)
+})

@@ -77,7 +77,7 @@ test('a run publishes what it should with one token, and shows neither it nor th
   expect(tokens.given.length - before).toBe(1)
   expect(tokens.asked.at(-1)?.form).toEqual({ grant_type: 'client_credentials', scope: 'kafka' })
   expectNoSecrets(connector.output)
-}, 120_000)
+})
 
 test('connections outlive their tokens, also over a change of the secret, and nothing is opened anew for it', async () => {
   const name = uniqueName('outlive')
@@ -104,7 +104,7 @@ test('connections outlive their tokens, also over a change of the secret, and no
   expect(opened.map(({ reason }) => reason)).toEqual(['start'])
   expect(connector.lines.filter(({ level }) => level === 'error')).toEqual([])
   expectNoSecrets(connector.output, [SECRET, rotated])
-}, 180_000)
+})
 
 test('a secret that is wrong ends the run at once, in the authorization server’s words', async () => {
   const wrong = 'wrong-secret-0123456789'
@@ -115,7 +115,7 @@ test('a secret that is wrong ends the run at once, in the authorization server�
     `the token endpoint ${tokens.tokenEndpoint} answered 401 (invalid_client: Client authentication failed); check clientId, clientSecret and scope in kafka.sasl`,
   )
   expectNoSecrets(connector.output, [wrong])
-}, 60_000)
+})
 
 test('a token that the broker refuses ends the run at once, in the broker’s words', async () => {
   tokens.audience = 'somebody-else'
@@ -125,7 +125,7 @@ test('a token that the broker refuses ends the run at once, in the broker’s wo
   expect(line).toMatch(
     /the broker \S+ refuses the token \(\{"status":"invalid_token"\}\); check that the broker trusts the issuer/,
   )
-}, 60_000)
+})
 
 test('a token endpoint that answers with a page is asked again until the deadline, then named', async () => {
   tokens.instead = response => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>welcome</html>')
@@ -137,7 +137,7 @@ test('a token endpoint that answers with a page is asked again until the deadlin
     `the token endpoint ${tokens.tokenEndpoint} answered without an access token; check kafka.sasl.tokenEndpoint`,
   )
   expect(tokens.asked.length - before).toBeGreaterThan(5)
-}, 60_000)
+})
 
 test('check says which of its steps lacks a token, and why', async () => {
   const check = async (login: object) => {
@@ -153,4 +153,4 @@ test('check says which of its steps lacks a token, and why', async () => {
   expect(fine).toMatchObject({ code: 0, kafka: { state: 'ok' } })
   expect(closed).toMatchObject({ code: 1, kafka: { state: 'failed' } })
   expect(closed.kafka?.found).toContain(`the token endpoint ${tokenEndpoint} could not be reached: ECONNREFUSED`)
-}, 120_000)
+})

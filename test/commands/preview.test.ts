@@ -211,7 +211,7 @@ describe('preview refuses', () => {
     )
     expect(ended.stderr).not.toContain('wrong-key')
     expectNoSecrets(ended)
-  }, 20_000)
+  })
 
   test('times of another zone', async () => {
     simulator.world.shape = { ...legacyShape }

@@ -31,7 +31,7 @@ test('5,000 calls are on the topic once each, decodable by the schema id they ca
   const verdict = await verdictOn(reach, topic, simulator.world)
   expect(verdict).toMatchObject(clean)
   expect(verdict.records.length).toBe(simulator.world.truthAt().calls.length)
-}, 120_000)
+})
 
 test('rows that cannot become calls are on the dead-letter topic once each, with their reason', async () => {
   const letters = await consumeAll(reach, `${topic}.dlq`, { deadlineMs: 60_000 })
@@ -41,7 +41,7 @@ test('rows that cannot become calls are on the dead-letter topic once each, with
     expect(letter.headers).toMatchObject({ 'dlq.reason': 'no_call_id', 'dlq.account': 'main' })
     expect(JSON.parse(String(letter.value))).toMatchObject({ account: 'main', reason: 'no_call_id', row: expect.any(Object) })
   }
-}, 120_000)
+})
 
 test('run again: not one record more', async () => {
   const before = await consumeAll(reach, topic, { deadlineMs: 60_000, values: false })
@@ -52,7 +52,7 @@ test('run again: not one record more', async () => {
   expect(connector.exit.code).toBe(0)
   expect(await consumeAll(reach, topic, { deadlineMs: 60_000, values: false })).toHaveLength(before.length)
   expect(await consumeAll(reach, `${topic}.dlq`, { deadlineMs: 60_000, values: false })).toHaveLength(letters.length)
-}, 180_000)
+})
 
 test('a call changed in between: exactly one UPDATED, revision 2, naming what changed', async () => {
   const call = simulator.world.calls[2_345]
@@ -73,4 +73,4 @@ test('a call changed in between: exactly one UPDATED, revision 2, naming what ch
     cost: '9.750000',
     regressed: false,
   })
-}, 180_000)
+})

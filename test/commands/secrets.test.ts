@@ -55,7 +55,7 @@ test('logs, metrics, status and records of a run hold no secret and no number', 
     expect(text).not.toContain(hmacKey)
     for (const number of numbers) expect(text).not.toContain(number.slice(-9))
   }
-}, 180_000)
+})
 
 test('another privacy rule, and another key, re-base what is known: nothing is published again', async () => {
   const name = uniqueName('rebase')
@@ -79,4 +79,4 @@ test('another privacy rule, and another key, re-base what is known: nothing is p
   expect(first).toBe(200)
   expect([rebased(keyed), rebased(rotated)]).toEqual([first, first])
   expect(await published()).toBe(first)
-}, 180_000)
+})

@@ -65,7 +65,7 @@ describe.concurrent('SIGTERM', () => {
     expect(halfway.events).toBeLessThan(CALLS)
     expect(halfway.slots.some(({ count }) => count > 0)).toBe(true)
     await expectCompletedBy(settingsOf(simulator, name), name, simulator)
-  }, 120_000)
+  })
 
   test('while the API does not answer: 0 in time', async () => {
     const simulator = await simulate()
@@ -78,7 +78,7 @@ describe.concurrent('SIGTERM', () => {
     expect(await endWithin(connector, GRACE_MS), connector.output.slice(-2_000)).toEqual({ code: 0, signal: null })
     simulator.clearFaults()
     await expectCompletedBy(settingsOf(simulator, name), name, simulator)
-  }, 120_000)
+  })
 
   test('while the API asked to stay away for an hour: 0 in time, and the promise is in the ledger', async () => {
     const simulator = await simulate()
@@ -93,7 +93,7 @@ describe.concurrent('SIGTERM', () => {
     const { checkpoint, untrue, wrong } = await booksOf(reach, name, simulator.world)
     expect({ untrue, wrong }).toEqual({ untrue: [], wrong: [] })
     expect(checkpoint?.notBefore).toBeGreaterThan((simulator.requests.at(-1)?.at ?? 0) + 3_595_000)
-  }, 60_000)
+  })
 
   test('while no broker answers: 0 in time', async () => {
     const simulator = await simulate()
@@ -103,7 +103,7 @@ describe.concurrent('SIGTERM', () => {
     connector.kill('SIGTERM')
 
     expect(await endWithin(connector, GRACE_MS), connector.output.slice(-2_000)).toEqual({ code: 0, signal: null })
-  }, 60_000)
+  })
 })
 
 describe.concurrent('while a transaction gets no answer', () => {
@@ -128,7 +128,7 @@ describe.concurrent('while a transaction gets no answer', () => {
 
     expect(await endWithin(connector, 3_000), connector.output.slice(-2_000)).toEqual({ code: 1, signal: null })
     await expectCompletedBy(settingsOf(simulator, name), name, simulator)
-  }, 180_000)
+  })
 
   test('SIGTERM once ends it within the grace period, and the next run completes without repeats', async () => {
     const simulator = await simulate()
@@ -139,5 +139,5 @@ describe.concurrent('while a transaction gets no answer', () => {
 
     expect(await endWithin(connector, GRACE_MS), connector.output.slice(-2_000)).toEqual({ code: 1, signal: null })
     await expectCompletedBy(settingsOf(simulator, name), name, simulator)
-  }, 180_000)
+  })
 })

@@ -87,7 +87,7 @@ test('the second instance stands by, is ready, and takes over when the first is 
   second.kill('SIGTERM')
   expect(await second.exited).toEqual({ code: 0, signal: null })
   expect(await judged(name, stoppedMs)).toMatchObject(clean)
-}, 240_000)
+})
 
 test('an owner that stands still for 90 seconds is replaced; when it wakes up it stands by, and publishes nothing', async () => {
   const name = uniqueName('frozen')
@@ -106,7 +106,7 @@ test('an owner that stands still for 90 seconds is replaced; when it wakes up it
   await first.untilEvent('task.standby')
 
   await expectQuiet(name, second, first)
-}, 240_000)
+})
 
 test('an owner cut off from Kafka is replaced; its late packets do no harm, and it stands by when the network is back', async () => {
   const name = uniqueName('cut')
@@ -125,7 +125,7 @@ test('an owner cut off from Kafka is replaced; its late packets do no harm, and 
   await first.untilEvent('task.standby')
 
   await expectQuiet(name, second, first)
-}, 240_000)
+})
 
 test('--once beside a running owner says so, stops with 5 and disturbs nothing', async () => {
   const name = uniqueName('beside')
@@ -142,4 +142,4 @@ test('--once beside a running owner says so, stops with 5 and disturbs nothing',
   expect(owner.lines.filter(({ event }) => event === 'task.fenced' || event === 'recalled')).toHaveLength(1)
   owner.kill('SIGTERM')
   expect(await owner.exited).toEqual({ code: 0, signal: null })
-}, 240_000)
+})

@@ -33,7 +33,7 @@ if (SIM_SEED !== undefined) {
       expect(once.length).toBeGreaterThan(10)
       expect(again.join('\n')).toBe(once.join('\n'))
     }
-  }, 120_000)
+  })
 
   test(`${SIM_SEEDS} stories end well`, async () => {
     const tally = emptyTally()

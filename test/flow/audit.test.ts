@@ -85,7 +85,7 @@ test('what the connector publishes while it is audited is no finding', async () 
 
   expect(verdictOf(report)).toMatch(/^proven equal/)
   expect(report.calls).toBe(world.truthAt().calls.length)
-}, 60_000)
+})
 
 test('what stays unpublished is one: missing, different, and an old version on the topic', async () => {
   const { look, stir } = await published()

@@ -48,7 +48,7 @@ describe('the forecast', () => {
       expectForetold(life, foretold({ callsPerDay }))
       expectForetoldBySchedule(life, foretold({ callsPerDay, account: 'main' }))
     },
-    180_000,
+    300_000,
   )
 
   test('is nothing when the budget never catches up', () => {

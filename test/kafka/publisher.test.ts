@@ -273,5 +273,5 @@ describe('with a broker that takes connections and never answers, named first', 
     await it.close()
     deaf.close()
     expect(said).toEqual(['done', 'done', 'done'])
-  }, 90_000)
+  })
 })

@@ -62,7 +62,7 @@ describe('a transaction that is only tried', () => {
     expect(await read()).toEqual(['checkpoint=one', 'checkpoint=two'])
     const consumed = await consumeAll(reach, ledger, { deadlineMs: 60_000 })
     expect(consumed.map(({ value }) => String(value))).toEqual(['one', 'two'])
-  }, 90_000)
+  })
 
   test('blocks no recall and no commit while it is open', async () => {
     const { proxy, owner, ledger, read, ends, check } = await scene()
@@ -79,7 +79,7 @@ describe('a transaction that is only tried', () => {
     expect(meanwhile).toEqual(['done', 'done'])
     expect(stable).toBe(high)
     expect(await read()).toEqual(['checkpoint=one', 'checkpoint=two'])
-  }, 60_000)
+  })
 
   test('whose abort is lost is opened again and aborted', async () => {
     const { proxy, owner, read, ends, check } = await scene()
@@ -91,7 +91,7 @@ describe('a transaction that is only tried', () => {
     const { stable, high } = (await ends()) ?? {}
     expect(stable).toBe(high)
     expect(await read()).toEqual(['checkpoint=one'])
-  }, 60_000)
+  })
 
   test('told to stop in the middle, is aborted first', async () => {
     const { proxy, owner, ends, check } = await scene()
@@ -107,7 +107,7 @@ describe('a transaction that is only tried', () => {
 
     expect(result).toBe('STOPPED')
     await expect.poll(async () => (await ends())?.stable, { timeout: 5_000 }).toBe(3n)
-  }, 60_000)
+  })
 
   test('without a topic only opens its id', async () => {
     const { client } = adaptersOn(reach.brokers)
@@ -117,7 +117,7 @@ describe('a transaction that is only tried', () => {
     )
 
     expect(result).toBe('done')
-  }, 60_000)
+  })
 
   test('on brokers that do not answer, ends with its deadline', async () => {
     const { client } = adaptersOn(['127.0.0.1:1'])
@@ -125,5 +125,5 @@ describe('a transaction that is only tried', () => {
     const options = { client, clock: realClock, transactionalId: 'check', place: null, deadlineMs: 500 }
 
     expect(await outcome(checkTransactions(options, forever))).toBe('KAFKA_UNREACHABLE')
-  }, 30_000)
+  })
 })

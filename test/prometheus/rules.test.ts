@@ -42,7 +42,7 @@ describe('promtool', () => {
 
     expect(code, text).toBe(0)
     expect(text.match(/SUCCESS|FAILED/g)?.length).toBeGreaterThan(0)
-  }, 300_000)
+  })
 })
 
 describe('the alerts', () => {

@@ -192,4 +192,4 @@ test('any sequence of faults ends in a complete read; meanwhile nothing is cover
     ),
     { numRuns: 12, endOnFailure: true },
   )
-}, 120_000)
+})
