@@ -22,29 +22,40 @@ const options = new Command('events')
   .opts<{ brokers: string; registry: string; topic: string; count?: number }>()
 
 const decoder = createDecoder(options.registry)
-const kafka = new kafkajs.Kafka({ brokers: options.brokers.split(','), clientId: 'events', logLevel: kafkajs.logLevel.ERROR })
+const kafka = new kafkajs.Kafka({ brokers: options.brokers.split(','), clientId: 'events', logLevel: kafkajs.logLevel.NOTHING })
 const consumer = kafka.consumer({ groupId: `events-${randomUUID()}` })
 const ended = Promise.withResolvers<void>()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve())
 // A reader that has seen enough, as in `events | head`.
 process.stdout.on('error', () => ended.resolve())
 consumer.on('consumer.crash', ({ payload }) => {
-  if (!payload.restart) ended.reject(payload.error)
+  if (payload.restart) process.stderr.write(`events: ${payload.error.message}; trying again\n`)
+  else ended.reject(payload.error)
 })
 
 let shown = 0
-await consumer.connect()
-await consumer.subscribe({ topic: options.topic, fromBeginning: true })
-await consumer.run({
-  autoCommit: false,
-  async eachMessage({ partition, message: { offset, headers = {}, value } }) {
-    if (shown === options.count) return
-    const change = { change: String(headers.change), revision: Number(headers.revision) }
-    const content = (await decoder.decode(value)) as object
-    process.stdout.write(`${JSON.stringify({ partition, offset: Number(offset), ...change, ...content })}\n`)
-    shown += 1
-    if (shown === options.count) ended.resolve()
-  },
-})
-await ended.promise
+async function show(): Promise<void> {
+  await consumer.connect()
+  await consumer.subscribe({ topic: options.topic, fromBeginning: true })
+  await consumer.run({
+    autoCommit: false,
+    async eachMessage({ partition, message: { offset, headers = {}, value } }) {
+      if (shown === options.count) return
+      const change = { change: String(headers.change), revision: Number(headers.revision) }
+      const content = (await decoder.decode(value)) as object
+      process.stdout.write(`${JSON.stringify({ partition, offset: Number(offset), ...change, ...content })}\n`)
+      shown += 1
+      if (shown === options.count) ended.resolve()
+    },
+  })
+  await ended.promise
+}
+
+try {
+  await show()
+} catch (error) {
+  const reason = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`events: cannot read ${options.topic} at ${options.brokers}: ${reason}\n`)
+  process.exitCode = 1
+}
 await consumer.disconnect()
