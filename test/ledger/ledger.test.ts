@@ -3,7 +3,7 @@ import { decodeCheckpoint } from '../../src/ledger/codec.ts'
 import { openGap } from '../../src/model/coverage.ts'
 import type { AccountState } from '../../src/model/state.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/window.ts'
-import type { Chunk } from '../../src/ports.ts'
+import type { Chunk, LedgerReader } from '../../src/ports.ts'
 import { sighting } from '../support/calls.ts'
 import { identity, ledgerOn, memoryCluster, noSignal } from '../support/ledger-on-memory.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -141,6 +141,29 @@ test('a look tells that an open transaction hides what was committed behind it',
     { isWhole: false, paused: false },
     { isWhole: true, paused: true },
   ])
+})
+
+test('a ledger that an open transaction hides from its very beginning is not taken for one that was created anew', async () => {
+  const cluster = await memoryCluster()
+  const reader = cluster.reader({ blockedMs: 1_000, clock: clock() })
+  const hidesClaim: LedgerReader = {
+    ...reader,
+    read: async (...asked) => {
+      await reader.read(...asked)
+      cluster.leaveOpen('stranger', 'ledger', [{ partition: 0, key: 'x', value: null, timestampMs: startMs }])
+    },
+  }
+  const owner = ledgerOn(cluster, clock(), {}, undefined, undefined, hidesClaim)
+  const state = await owner.recall(noSignal)
+  await owner.commit(state, news(state, 'a'), noSignal)
+
+  const hidden = await ledgerOn(cluster, clock()).look(noSignal)
+  const blocked = ledgerOn(cluster, clock()).recall(noSignal)
+
+  expect(hidden).toMatchObject({ isWhole: false })
+  await expect(blocked).rejects.toMatchObject({ code: 'LEDGER_BLOCKED' })
+  cluster.fence('stranger')
+  await expect(ledgerOn(cluster, clock()).recall(noSignal)).resolves.toMatchObject({ incarnation: 2 })
 })
 
 describe('retention', () => {

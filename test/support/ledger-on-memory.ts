@@ -5,7 +5,7 @@ import type { Identity } from '../../src/ledger/identity.ts'
 import { createLedger, type LedgerOptions } from '../../src/ledger/ledger.ts'
 import type { Dialect } from '../../src/model/dialect.ts'
 import { DAY_MS } from '../../src/model/window.ts'
-import type { Clock, Ledger } from '../../src/ports.ts'
+import type { Clock, Ledger, LedgerReader } from '../../src/ports.ts'
 import { MemoryCluster } from './memory-kafka.ts'
 
 export const identity: Identity = {
@@ -42,11 +42,12 @@ export function ledgerOn(
   overrides: Partial<LedgerOptions> = {},
   notBeforeMs = () => 0,
   dialect: () => Dialect | null = () => null,
+  reader: LedgerReader = cluster.reader({ blockedMs: 1_000, clock }),
 ): Ledger {
   return createLedger(
     {
       publisher: cluster.publisher('kaleyra-0'),
-      reader: cluster.reader({ blockedMs: 1_000, clock }),
+      reader,
       topics: cluster.topics(),
       clock,
       notBeforeMs,
