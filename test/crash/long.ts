@@ -40,6 +40,7 @@ if (errands.length > 0) progress.sittings.push(sitting)
 async function tell({ from, count }: Errand): Promise<Report> {
   const report = { tally: emptyTally(), failures: [] as string[] }
   for (let next = from; next < from + count; ) {
+    const before = next
     await tellAll({
       from: next,
       count: from + count - next,
@@ -51,6 +52,7 @@ async function tell({ from, count }: Errand): Promise<Report> {
         process.stdout.write(`${report.failures.at(-1)}\n`)
       },
     })
+    if (next === before) throw new Error(`nothing was told from seed ${next} on`)
   }
   return report
 }
