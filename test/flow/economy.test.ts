@@ -11,4 +11,4 @@ test('a simulated day of 50,000 calls, some late and some changing, costs at mos
   // The minimum is no straw man: well below reading each span of the schedule at each of its ticks, which is 24,840 requests.
   expect(allMinimum).toBeLessThan(12_500)
   expect(minimum.hot).toBeGreaterThan(2 * 1_440)
-})
+}, 900_000)
