@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { importsOf } from './support/imports.ts'
 
 const src = join(import.meta.dirname, '..', 'src')
 
@@ -43,7 +44,6 @@ const homes: Record<string, string> = {
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
 const place = (file: string) => file.split('/')[0] ?? file
-const importsOf = (text: string) => [...text.matchAll(/(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map(match => match[1] ?? '')
 
 /** Every breach in a set of files, as a sentence. */
 function breaches(sources: ReadonlyMap<string, string>): string[] {

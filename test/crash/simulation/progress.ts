@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { importsOf } from '../../support/imports.ts'
 import { addTally, emptyTally, type Tally } from './tally.ts'
 
 /** Seeds of one errand: few enough that no core waits long for another, and that little is lost. */
@@ -72,8 +73,8 @@ export function codeOfStories(root: string): string {
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (files.has(file)) continue
     files.add(file)
-    for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(/(?:from|import) ?\(?'(\.[^']*\.ts)'/g))
-      waiting.push(join(dirname(file), path))
+    const own = importsOf(readFileSync(file, 'utf8')).filter(target => target.startsWith('.'))
+    waiting.push(...own.map(target => join(dirname(file), target)))
   }
   const schemas = join(root, 'schemas')
   for (const name of readdirSync(schemas)) files.add(join(schemas, name))
